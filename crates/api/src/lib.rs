@@ -1,1 +1,14 @@
-//! The kinds.
+//! The kinds that Carrel serves and the words it uses: CRD types, labels, annotations, condition types and reasons.
+//!
+//! This crate does no I/O and names no other crate of Carrel; everything here is a value or a pure function.
+
+mod checked;
+pub mod notebook;
+pub mod vocabulary;
+
+pub use checked::Checked;
+
+/// Every CustomResourceDefinition that Carrel needs, in the order in which to apply them.
+pub fn crds() -> Vec<serde_json::Value> {
+    vec![notebook::crd::definition()]
+}

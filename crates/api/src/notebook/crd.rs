@@ -1,0 +1,193 @@
+//! The CustomResourceDefinition of Notebook: Kubeflow's three versions with one schema, rules that refuse what can't
+//! run, and columns for kubectl.
+
+use serde_json::{Value, json};
+
+/// The API group, Kubeflow's.
+pub const GROUP: &str = "kubeflow.org";
+/// The plural in URLs.
+pub const PLURAL: &str = "notebooks";
+/// The version that is stored, and the one that Carrel reads.
+pub const STORED_VERSION: &str = "v1";
+/// The versions served, newest first. Schemas are identical, so nothing needs converting.
+pub const VERSIONS: &[&str] = &[STORED_VERSION, "v1beta1", "v1alpha1"];
+
+/// PodSpec as the API server of the pinned Kubernetes publishes it (list types, keys and defaults included);
+/// `cargo xtask generate` makes the file.
+const POD_SPEC: &str = include_str!("../generated/pod_spec.schema.json");
+
+/// The CustomResourceDefinition, to be applied as it is.
+pub fn definition() -> Value {
+    let schema = schema();
+    let versions: Vec<Value> = VERSIONS
+        .iter()
+        .map(|version| {
+            json!({
+                "name": version,
+                "served": true,
+                "storage": *version == STORED_VERSION,
+                "schema": {"openAPIV3Schema": schema},
+                "subresources": {"status": {}},
+                "additionalPrinterColumns": columns(),
+            })
+        })
+        .collect();
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": format!("{PLURAL}.{GROUP}")},
+        "spec": {
+            "group": GROUP,
+            "names": {
+                "kind": "Notebook", "listKind": "NotebookList", "plural": PLURAL, "singular": "notebook",
+                "shortNames": ["nb"], "categories": ["carrel"],
+            },
+            "scope": "Namespaced",
+            "conversion": {"strategy": "None"},
+            "versions": versions,
+        }
+    })
+}
+
+fn columns() -> Value {
+    let column = |name: &str, path: &str, description: &str, wide: bool| {
+        json!({"name": name, "type": "string", "jsonPath": path, "description": description,
+            "priority": i32::from(wide)})
+    };
+    json!([
+        column("Ready", ".status.conditions[?(@.type==\"Ready\")].status", "Whether the server answers.", false),
+        column("Status", ".status.phase", "The state in one word.", false),
+        column("Why", ".status.reason", "Why it is not ready; docs/reasons.md explains each word.", false),
+        column("Image", ".spec.template.spec.containers[0].image", "The image of the server.", false),
+        column("CPU", ".status.resources.cpu", "CPUs asked for.", false),
+        column("Memory", ".status.resources.memory", "Memory asked for.", false),
+        column("GPU", ".status.resources.gpu", "Devices asked for.", false),
+        {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+        column("Node", ".status.nodeName", "The node that the pod is on.", true),
+        column("Volumes", ".status.volumes", "The claims that the pod mounts.", true),
+    ])
+}
+
+fn schema() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object"},
+            "spec": {
+                "type": "object",
+                // An object without a spec is judged by the rule below like one whose spec is empty. Were spec
+                // required instead, the status of an older object that lacks it could not be written any more.
+                "default": {},
+                "properties": {"template": {
+                    "type": "object",
+                    "properties": {
+                        "metadata": {
+                            "type": "object",
+                            "properties": {
+                                "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+                                "annotations": {"type": "object", "additionalProperties": {"type": "string"}},
+                            },
+                        },
+                        "spec": pod_spec(),
+                    },
+                }},
+                "x-kubernetes-validations": [{
+                    "rule": "has(self.template) && has(self.template.spec) && has(self.template.spec.containers)",
+                    "message": "spec.template.spec.containers must have at least one container, \
+                        the server, with name and image",
+                }],
+            },
+            "status": status(),
+        },
+    })
+}
+
+/// PodSpec with what a Notebook's pod needs or can't have (Kubernetes refuses the latter in a StatefulSet).
+fn pod_spec() -> Value {
+    let mut spec: Value = serde_json::from_str(POD_SPEC).unwrap_or_default();
+    let set = |schema: &mut Value, path: &str, keyword: &str, value: Value| {
+        if let Some(schema) = schema.pointer_mut(path).and_then(Value::as_object_mut) {
+            schema.insert(keyword.to_owned(), value);
+        }
+    };
+    let container = "/properties/containers/items";
+    set(&mut spec, "/properties/containers", "minItems", json!(1));
+    set(&mut spec, container, "required", json!(["image", "name"]));
+    set(&mut spec, &format!("{container}/properties/image"), "minLength", json!(1));
+    set(&mut spec, &format!("{container}/properties/name"), "minLength", json!(1));
+    let rules = json!([
+        {"rule": "!has(self.restartPolicy) || self.restartPolicy == 'Always'", "fieldPath": ".restartPolicy",
+            "message": "a notebook's pod always restarts: leave restartPolicy out or set it to Always"},
+        {"rule": "!has(self.activeDeadlineSeconds)", "fieldPath": ".activeDeadlineSeconds",
+            "message": "a notebook's pod has no deadline: leave activeDeadlineSeconds out"},
+        {"rule": "!has(self.ephemeralContainers) || size(self.ephemeralContainers) == 0",
+            "fieldPath": ".ephemeralContainers",
+            "message": "ephemeral containers belong to a running pod (kubectl debug): leave them out of the template"},
+    ]);
+    set(&mut spec, "", "x-kubernetes-validations", rules);
+    spec
+}
+
+fn status() -> Value {
+    let string = json!({"type": "string"});
+    let time = json!({"type": "string", "format": "date-time"});
+    json!({
+        "type": "object",
+        "required": ["conditions", "containerState", "readyReplicas"],
+        "properties": {
+            "conditions": {"type": "array", "items": {
+                "type": "object",
+                "required": ["status", "type"],
+                "properties": {
+                    "type": string, "status": string, "reason": string, "message": string,
+                    "lastProbeTime": time, "lastTransitionTime": time,
+                },
+            }},
+            "containerState": {"type": "object", "properties": {
+                "running": {"type": "object", "properties": {"startedAt": time}},
+                "waiting": {"type": "object", "properties": {"reason": string, "message": string}},
+                "terminated": {"type": "object", "required": ["exitCode"], "properties": {
+                    "exitCode": {"type": "integer", "format": "int32"},
+                    "signal": {"type": "integer", "format": "int32"},
+                    "reason": string, "message": string, "containerID": string,
+                    "startedAt": time, "finishedAt": time,
+                }},
+            }},
+            "readyReplicas": {"type": "integer", "format": "int32"},
+            "phase": string,
+            "reason": string,
+            "observedGeneration": {"type": "integer", "format": "int64"},
+            "nodeName": string,
+            "resources": {"type": "object", "properties": {"cpu": string, "memory": string, "gpu": string}},
+            "volumes": {"type": "array", "items": string},
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pod_spec_is_there_with_its_own_rules() {
+        let spec = pod_spec();
+        let container = spec.pointer("/properties/containers").unwrap();
+        assert_eq!(container["minItems"], 1);
+        assert_eq!(container["x-kubernetes-list-map-keys"], json!(["name"]));
+        for field in ["image", "name"] {
+            assert_eq!(container["items"]["properties"][field]["minLength"], 1);
+        }
+        for field in ["hostUsers", "schedulingGates", "resourceClaims", "resources"] {
+            assert!(spec["properties"][field].is_object(), "{field}");
+        }
+        assert_eq!(spec["x-kubernetes-validations"].as_array().unwrap().len(), 3);
+    }
+
+    /// Client-side apply keeps the whole object in an annotation, and annotations have this limit.
+    #[test]
+    fn the_definition_fits_a_plain_kubectl_apply() {
+        assert!(serde_json::to_string(&definition()).unwrap().len() < 262_144);
+    }
+}

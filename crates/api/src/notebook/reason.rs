@@ -1,0 +1,81 @@
+//! The words in which a Notebook's state is said: closed sets, with a sentence each, from which docs are generated.
+
+use serde::{Deserialize, Serialize};
+
+/// The state of a Notebook in one word (`status.phase`, printed by kubectl as STATUS).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Phase {
+    /// The server runs and is ready.
+    Running,
+    /// It is on the way to Running, or tries to be; the reason says what it waits for.
+    Starting,
+    /// Its owner stopped it and the pod is ending.
+    Stopping,
+    /// Its owner stopped it and no pod is left.
+    Stopped,
+    /// The Notebook is being deleted.
+    Terminating,
+    /// It can't run until somebody changes something; the reason says what.
+    Error,
+}
+
+/// Declares a closed set of reasons, each with the sentence that explains it in code and in the docs for users.
+macro_rules! reasons {
+    ($(#[$doc:meta])* $set:ident { $($name:ident = $sentence:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum $set {
+            $(#[doc = $sentence] $name,)*
+        }
+
+        impl $set {
+            /// Every reason, in the order in which the docs list them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// When this reason appears, and what helps, for a person.
+            pub fn sentence(self) -> &'static str {
+                match self {
+                    $(Self::$name => $sentence,)*
+                }
+            }
+
+            /// The reason as it stands in conditions and metric labels.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Why a Notebook is in its state: the reason of its conditions `Ready` and `Stopped`.
+    Reason {
+        Running = "The server runs and its pod is ready.",
+        Creating = "The pod is being made; nothing to do.",
+        Unschedulable = "No node takes the pod; the message is the scheduler's. Ask for less, free a node, or wait.",
+        ImagePull = "The image of a container can't be pulled; check its name and the pull secrets.",
+        Starting = "The pod is on a node and not ready yet; the message names the container it waits for.",
+        Crashing = "A container ends again and again; see its logs (`kubectl logs POD --previous`).",
+        Restarting = "The owner changed the pod template, and the pod ends to start again with it.",
+        StoppedByOwner = "The annotation `kubeflow-resource-stopped` stops the notebook; remove it to start. Volumes are kept.",
+        Terminating = "The Notebook is being deleted, and its children with it. Volumes are kept.",
+        InvalidSpec = "The spec can't be run as it is; the message names the field to change.",
+        NameTaken = "An object of this name exists and isn't this Notebook's; it is left alone. Rename one of the two.",
+        Refused = "The API server refuses a child of the Notebook; the message is its answer.",
+        WriteFailed = "A child could not be written for now; it is tried again by itself.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_agree_with_what_is_stored() {
+        for reason in Reason::ALL {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
+        }
+    }
+}

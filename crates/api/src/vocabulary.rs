@@ -1,0 +1,41 @@
+//! Labels, annotations and names that Carrel reads or writes. Nobody else spells them.
+
+/// On each child that Carrel makes, with [`MANAGED_BY_CARREL`]: what Carrel's watches select by, so that they hold no
+/// object of anybody else's.
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// The value of [`MANAGED_BY`].
+pub const MANAGED_BY_CARREL: &str = "carrel";
+
+/// Pod label of Kubeflow's notebooks: the Notebook's name. Web apps, PodDefaults and dashboards select by it.
+pub const NOTEBOOK_NAME: &str = "notebook-name";
+/// Pod label of Kubeflow's notebooks and the selector of their StatefulSet and Service: the StatefulSet's name.
+pub const STATEFUL_SET: &str = "statefulset";
+
+/// Annotation that stops a notebook while it exists, whatever its value (Kubeflow writes the time of the stop).
+pub const STOPPED: &str = "kubeflow-resource-stopped";
+
+/// Pod template annotation: hash of the template that the Notebook's owner wrote. A pod that carries another hash than
+/// its Notebook was made from an older text of its owner, which is the one change that restarts a running notebook.
+pub const OWNER_TEMPLATE: &str = "carrel.dev/owner-template";
+
+/// Environment variable that tells a server under which path it is reached (Kubeflow's contract with its images).
+pub const NB_PREFIX: &str = "NB_PREFIX";
+/// Where a server works if its container does not say: the home of Kubeflow's and Jupyter's images.
+pub const HOME: &str = "/home/jovyan";
+/// The port of a server whose container names none.
+pub const NOTEBOOK_PORT: i32 = 8888;
+/// The name of that port.
+pub const NOTEBOOK_PORT_NAME: &str = "notebook-port";
+/// The port of the Service of a notebook.
+pub const SERVICE_PORT: i32 = 80;
+/// The group that owns volumes unless the pod says otherwise: `users` in Kubeflow's and Jupyter's images.
+pub const FS_GROUP: i64 = 100;
+
+/// The path under which a notebook is reached, without a slash at the end.
+///
+/// ```
+/// assert_eq!(carrel_api::vocabulary::notebook_path("team-a", "iris"), "/notebook/team-a/iris");
+/// ```
+pub fn notebook_path(namespace: &str, name: &str) -> String {
+    format!("/notebook/{namespace}/{name}")
+}
