@@ -1,1 +1,56 @@
-//! What controllers share.
+//! What every controller of Carrel shares, a room a word. Knows Kubernetes, and no kind of Carrel's own.
+//!
+//! | room | holds |
+//! |---|---|
+//! | [`feed`] | one watch a kind: fills a store and tells of every change, deletes included |
+//! | [`wake`] | the queue of keys between feeds and a controller |
+//! | [`covers`] | whether a live object still has each field that we set, and where it does not |
+//! | [`ledger`] | what was written but not yet seen in the cache |
+//! | [`apply`] | the only writer: server-side apply when something differs, under the lease, with a timeout |
+//! | [`lease`] | one process at work: claims a Lease, and stops writing well before another can take it |
+//! | [`backoff`] | when to try a failed key again |
+//! | [`hash`] | the same hash for the same content, in every release |
+//! | [`quantity`] | Kubernetes quantities as numbers |
+//! | [`metrics`], [`process`] | what the process shows of itself, and how it starts and ends |
+
+pub mod apply;
+pub mod backoff;
+pub mod covers;
+pub mod feed;
+pub mod hash;
+pub mod lease;
+pub mod ledger;
+pub mod metrics;
+pub mod process;
+pub mod quantity;
+pub mod wake;
+
+/// The field manager under which Carrel writes.
+pub const FIELD_MANAGER: &str = "carrel";
+
+/// The namespace and name of an object; what a cluster-scoped object is called has an empty namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    /// The namespace, or empty.
+    pub namespace: String,
+    /// The name.
+    pub name: String,
+}
+
+impl Key {
+    /// The key of an object of this namespace and name.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+
+    /// The key of an object. What the API server sent always has a name.
+    pub fn of(object: &impl kube::ResourceExt) -> Self {
+        Self::new(object.namespace().unwrap_or_default(), object.name_any())
+    }
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.namespace.is_empty() { f.write_str(&self.name) } else { write!(f, "{}/{}", self.namespace, self.name) }
+    }
+}

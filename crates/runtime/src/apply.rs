@@ -1,0 +1,254 @@
+//! The only writer. Applies children when something differs, patches statuses, and deletes; each under the lease and
+//! with a timeout, since kube's write calls have none and one lost connection would hold a key for ever.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::NamespaceResourceScope;
+use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
+use kube::core::Status;
+use kube::{Client, Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tracing::{debug, info};
+
+use crate::lease::Claim;
+use crate::ledger::{APPLIED, Ledger, Live, Verdict, Why};
+use crate::metrics::{Metrics, Verb};
+use crate::{FIELD_MANAGER, Key, hash};
+
+/// Long enough for a busy API server with slow webhooks (their own limit is 10 s by default, 30 s at most).
+const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Why a write did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// Another process has the lease, or may have it soon; it does the work.
+    #[error("this process does not hold the lease")]
+    NotLeader,
+    /// An object of that name exists that is not ours.
+    #[error("a {kind} named {name} exists and belongs to somebody else: {message}")]
+    Taken {
+        /// The kind, as in its manifest.
+        kind: String,
+        /// The name.
+        name: String,
+        /// What the API server says.
+        message: String,
+    },
+    /// The API server does not accept the object (validation, policy, quota, rights).
+    #[error("{message}")]
+    Refused {
+        /// What the API server says.
+        message: String,
+        /// Whether the object itself is at fault, so that trying again is useless until it changes.
+        invalid: bool,
+    },
+    /// The object, its owner or its namespace is going or gone: nothing to write to.
+    #[error("gone: {0}")]
+    Gone(String),
+    /// No answer in time.
+    #[error("no answer from the API server within {} s", .0.as_secs())]
+    Timeout(Duration),
+    /// The object can't be written as JSON: a defect.
+    #[error("the object can't be written as JSON: {0}")]
+    Encode(#[from] serde_json::Error),
+    /// Anything else.
+    #[error("{0}")]
+    Failed(Box<kube::Error>),
+}
+
+impl WriteError {
+    /// Whether to try again by itself after a while; if not, a change of the cause brings the key back.
+    pub fn is_worth_a_retry(&self) -> bool {
+        match self {
+            Self::NotLeader | Self::Gone(_) | Self::Encode(_) | Self::Refused { invalid: true, .. } => false,
+            Self::Taken { .. } | Self::Refused { .. } | Self::Timeout(_) | Self::Failed(_) => true,
+        }
+    }
+
+    /// One word for metrics and logs.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::NotLeader => "NotLeader",
+            Self::Taken { .. } => "Taken",
+            Self::Refused { .. } => "Refused",
+            Self::Gone(_) => "Gone",
+            Self::Timeout(_) => "Timeout",
+            Self::Encode(_) => "Encode",
+            Self::Failed(_) => "Failed",
+        }
+    }
+
+    fn of(error: kube::Error, kind: &str, name: &str) -> Self {
+        let kube::Error::Api(status) = error else { return Self::Failed(Box::new(error)) };
+        let cause = |reason: &str| {
+            status.details.as_ref().is_some_and(|details| details.causes.iter().any(|cause| cause.reason == reason))
+        };
+        if status.is_not_found() || cause("NamespaceTerminating") {
+            Self::Gone(status.message.clone())
+        } else if status.is_conflict() && cause("FieldManagerConflict") || status.is_already_exists() {
+            Self::Taken { kind: kind.to_owned(), name: name.to_owned(), message: status.message.clone() }
+        } else if is_refusal(&status) {
+            Self::Refused { message: status.message.clone(), invalid: status.is_invalid() }
+        } else {
+            Self::Failed(Box::new(kube::Error::Api(status)))
+        }
+    }
+}
+
+fn is_refusal(status: &Status) -> bool {
+    status.is_invalid() || status.is_forbidden() || status.code == 400
+}
+
+/// What became of a child.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// It was as it should be; nothing was sent.
+    Settled,
+    /// It was written before, and the cache will show it; nothing was sent.
+    InFlight,
+    /// It was written.
+    Wrote(Why),
+}
+
+/// Writes to the API server on behalf of one controller.
+#[derive(Clone)]
+pub struct Writer {
+    client: Client,
+    claim: Claim,
+    ledger: Arc<Ledger>,
+    metrics: Arc<Metrics>,
+}
+
+impl Writer {
+    /// A writer that writes only while `claim` holds.
+    pub fn new(client: Client, claim: Claim, metrics: Arc<Metrics>) -> Self {
+        Self { client, claim, ledger: Arc::default(), metrics }
+    }
+
+    /// What this writer wrote; feeds tell it of children that go.
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    /// Whether this process may write now.
+    pub fn may_write(&self) -> bool {
+        self.claim.time_left().is_some()
+    }
+
+    /// Makes a child what it should be, if it is not. `live` is what the cache holds of it: our own child, or nothing.
+    ///
+    /// A child that the cache does not hold is applied without force, so that an object of somebody else's (which our
+    /// watches do not select) is refused as a conflict and never overwritten.
+    pub async fn apply<K>(&self, wanted: &K, live: Option<&K>) -> Result<Applied, WriteError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Serialize + DeserializeOwned,
+    {
+        let (kind, plural, key) = (K::kind(&()).into_owned(), plural::<K>(), Key::of(wanted));
+        let mut body = serde_json::to_value(wanted)?;
+        let hash = hash::of(&body);
+        let object = live.map(serde_json::to_value).transpose()?;
+        let seen = live.zip(object.as_ref()).map(|(live, object)| Live {
+            uid: live.meta().uid.as_deref().unwrap_or_default(),
+            version: live.meta().resource_version.as_deref().unwrap_or_default(),
+            object,
+        });
+        let why = match self.ledger.judge(plural, &key, &body, &hash, seen) {
+            Verdict::Settled => return Ok(Applied::Settled),
+            Verdict::InFlight => return Ok(Applied::InFlight),
+            Verdict::Write(why) => why,
+        };
+        match &why {
+            Why::Missing => info!(kind, child = %key, "creating"),
+            Why::Changed => info!(kind, child = %key, "updating"),
+            Why::Drifted(difference) => {
+                info!(kind, child = %key, field = difference.path, "repairing {difference}");
+                self.metrics.drift(plural);
+            }
+        }
+        annotate(&mut body, &hash);
+        let mut params = PatchParams::apply(FIELD_MANAGER);
+        params.force = live.is_some();
+        let api = Api::<K>::namespaced(self.client.clone(), &key.namespace);
+        let written =
+            self.send(plural, Verb::Apply, &kind, &key, api.patch(&key.name, &params, &Patch::Apply(&body))).await?;
+        let uid = written.uid().unwrap_or_default();
+        self.ledger.wrote(plural, &key, &uid, &written.resource_version().unwrap_or_default(), &hash);
+        Ok(Applied::Wrote(why))
+    }
+
+    /// Replaces the status of the object with this uid and answers with the object.
+    ///
+    /// A JSON patch replaces it whole, so that nothing which another writer left in it stays; its test keeps it from
+    /// a successor of the same name.
+    pub async fn status<K, S>(&self, key: &Key, uid: &str, status: &S) -> Result<K, WriteError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+        S: Serialize,
+    {
+        let patch = serde_json::from_value(json!([
+            {"op": "test", "path": "/metadata/uid", "value": uid},
+            {"op": "add", "path": "/status", "value": status},
+        ]))?;
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let api = Api::<K>::namespaced(self.client.clone(), &key.namespace);
+        debug!(object = %key, "writing the status");
+        let patch = Patch::<()>::Json(patch);
+        self.send(plural::<K>(), Verb::Status, &K::kind(&()), key, api.patch_status(&key.name, &params, &patch)).await
+    }
+
+    /// Deletes the object with this uid, if it is still there.
+    pub async fn delete<K>(&self, key: &Key, uid: &str) -> Result<(), WriteError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+    {
+        let preconditions = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
+        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        let api = Api::<K>::namespaced(self.client.clone(), &key.namespace);
+        match self.send(plural::<K>(), Verb::Delete, &K::kind(&()), key, api.delete(&key.name, &params)).await {
+            Ok(_) | Err(WriteError::Gone(_)) => Ok(()),
+            // The uid is another's by now: the object that was meant is gone.
+            Err(WriteError::Failed(error)) if matches!(&*error, kube::Error::Api(status) if status.is_conflict()) => {
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn send<T>(
+        &self,
+        plural: &'static str,
+        verb: Verb,
+        kind: &str,
+        key: &Key,
+        request: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, WriteError> {
+        let left = self.claim.time_left().ok_or(WriteError::NotLeader)?;
+        let limit = WRITE_TIMEOUT.min(left);
+        let result = match tokio::time::timeout(limit, request).await {
+            Ok(answer) => answer.map_err(|error| WriteError::of(error, kind, &key.name)),
+            Err(_) => Err(WriteError::Timeout(limit)),
+        };
+        self.metrics.write(plural, verb, result.as_ref().err().map_or("ok", WriteError::label));
+        result
+    }
+}
+
+/// The plural of a kind that is known at compile time, without an allocation that outlives it.
+fn plural<K: Resource<DynamicType = ()>>() -> &'static str {
+    match K::plural(&()) {
+        std::borrow::Cow::Borrowed(plural) => plural,
+        std::borrow::Cow::Owned(_) => "unknown",
+    }
+}
+
+fn annotate(body: &mut Value, hash: &str) {
+    let metadata = body.as_object_mut().and_then(|body| body.get_mut("metadata")).and_then(Value::as_object_mut);
+    let annotations = metadata.map(|metadata| metadata.entry("annotations").or_insert_with(|| json!({})));
+    if let Some(annotations) = annotations.and_then(Value::as_object_mut) {
+        annotations.insert(APPLIED.to_owned(), hash.into());
+    }
+}

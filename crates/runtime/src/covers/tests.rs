@@ -1,0 +1,109 @@
+use super::*;
+use proptest::prelude::*;
+use serde_json::json;
+
+#[allow(clippy::needless_pass_by_value)] // So that the cases read well.
+fn at(wanted: Value, live: Value) -> Option<String> {
+    covers(&wanted, &live).err().map(|difference| difference.to_string())
+}
+
+#[test]
+fn defaults_and_what_others_added_are_none_of_our_business() {
+    let wanted =
+        json!({"spec": {"containers": [{"name": "main", "image": "a", "env": [{"name": "X", "value": "1"}]}]}});
+    let live = json!({"metadata": {"labels": {"theirs": "1"}}, "spec": {"dnsPolicy": "ClusterFirst", "containers": [
+        {"name": "sidecar", "image": "proxy"},
+        {"name": "main", "image": "a", "imagePullPolicy": "Always",
+            "env": [{"name": "Y", "value": "2"}, {"name": "X", "value": "1"}]}]}});
+    assert_eq!(at(wanted, live), None);
+}
+
+#[test]
+fn a_difference_says_where_it_is() {
+    let wanted = json!({"spec": {"containers": [{"name": "main", "image": "a"}]}});
+    let live = json!({"spec": {"containers": [{"name": "main", "image": "b"}]}});
+    assert_eq!(at(wanted.clone(), live), Some("spec.containers[name=main].image: b instead of a".into()));
+    let renamed = json!({"spec": {"containers": [{"name": "other", "image": "a"}]}});
+    let message = at(wanted, renamed).unwrap();
+    assert!(message.starts_with("spec.containers[name=main]: nothing instead of"), "{message}");
+}
+
+#[test]
+fn quantities_are_amounts_where_quantities_stand_and_text_elsewhere() {
+    let limits = |cpu: &str, memory: &str| json!({"resources": {"limits": {"cpu": cpu, "memory": memory}}});
+    assert_eq!(at(limits("0.5", "1024Mi"), limits("500m", "1Gi")), None);
+    assert_eq!(
+        at(limits("0.5", "1Gi"), limits("600m", "1Gi")),
+        Some("resources.limits.cpu: 600m instead of 0.5".into())
+    );
+    assert!(at(json!({"args": ["1.0"]}), json!({"args": ["1"]})).is_some());
+}
+
+#[test]
+fn an_empty_value_is_an_absent_one() {
+    let wanted = json!({"hostNetwork": false, "env": [], "securityContext": {}, "tolerations": null, "value": ""});
+    assert_eq!(at(wanted, json!({})), None);
+    assert_eq!(at(json!({"enabled": false}), json!({"enabled": true})), Some("enabled: true instead of false".into()));
+    assert_eq!(at(json!({"enabled": true}), json!({})), Some("enabled: nothing instead of true".into()));
+}
+
+#[test]
+fn ports_are_found_by_number_and_protocol_with_tcp_for_granted() {
+    let wanted = json!({"ports": [{"containerPort": 8888, "name": "a"}]});
+    let live = json!({"ports": [{"containerPort": 8888, "protocol": "UDP", "name": "u"},
+        {"containerPort": 8888, "protocol": "TCP", "name": "a"}]});
+    assert_eq!(at(wanted, live), None);
+}
+
+#[test]
+fn services_ports_are_found_by_port() {
+    let wanted = json!({"ports": [{"name": "http-a", "port": 80, "targetPort": 8888}]});
+    let live = |target| {
+        json!({"ports": [{"name": "x", "port": 9, "protocol": "TCP"},
+            {"name": "http-a", "port": 80, "protocol": "TCP", "targetPort": target}]})
+    };
+    assert_eq!(at(wanted.clone(), live(8888)), None);
+    assert_eq!(at(wanted, live(1)), Some("ports[port=80,protocol=TCP].targetPort: 1 instead of 8888".into()));
+}
+
+#[test]
+fn lists_without_keys_are_one_value() {
+    assert!(at(json!({"args": ["a", "b"]}), json!({"args": ["a", "b", "c"]})).is_some());
+    assert!(at(json!({"args": ["a", "b"]}), json!({"args": ["b", "a"]})).is_some());
+    let tolerations = json!({"tolerations": [{"key": "gpu", "operator": "Exists"}]});
+    assert_eq!(at(tolerations.clone(), tolerations), None);
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        "[a-z0-9.]{0,6}".prop_map(Value::from),
+    ];
+    let field =
+        prop_oneof![Just("containers"), Just("env"), Just("ports"), Just("limits"), Just("name"), Just("finalizers")];
+    leaf.prop_recursive(4, 32, 4, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::hash_map(field.clone().prop_map(str::to_owned), inner, 0..4)
+                .prop_map(|fields| Value::from(fields.into_iter().collect::<Map<_, _>>())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn never_panics(wanted in any_json(), live in any_json()) {
+        let _ = covers(&wanted, &live);
+    }
+
+    #[test]
+    fn additions_never_count(base in any_json(), extra in any_json()) {
+        let wanted = json!({"field": base.clone()});
+        let live = json!({"field": base.clone(), "another": extra});
+        // Items of a list with keys that share one key can't be told apart; the API server refuses such lists.
+        prop_assume!(covers(&wanted, &wanted).is_ok());
+        prop_assert!(covers(&wanted, &live).is_ok());
+    }
+}

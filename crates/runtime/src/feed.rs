@@ -1,0 +1,250 @@
+//! One watch a kind for the whole process: fills a store, and tells listeners of every change.
+//!
+//! kube's own way to share a watch (`Writer::subscribe`) sends no deletes, and one subscriber that misses an object
+//! which comes and goes at once freezes the store for all (kube issue 1590). So the fan-out is ours: each change, each
+//! delete, and each difference that a relist finds reaches every listener, and none can hold up another.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use futures::{Stream, StreamExt};
+use kube::ResourceExt;
+use kube::runtime::reflector::{self, ObjectRef, Store, store::Writer};
+use kube::runtime::watcher::{self, Event};
+use tracing::{info, warn};
+
+use crate::metrics::Metrics;
+use crate::process::Pending;
+
+/// A change of one object.
+#[derive(Debug)]
+pub enum Change<'a, K> {
+    /// The object is new or differs from what the store held.
+    Applied {
+        /// What the store held.
+        old: Option<&'a K>,
+        /// What it holds now.
+        new: &'a K,
+    },
+    /// The object is gone; this is how it was last seen.
+    Deleted(&'a K),
+}
+
+impl<K> Change<'_, K> {
+    /// The object as it is or, when gone, was.
+    pub fn object(&self) -> &K {
+        match self {
+            Self::Applied { new, .. } => new,
+            Self::Deleted(last) => last,
+        }
+    }
+
+    /// Every state of the object that a listener may know it by: an object that changes hands concerns both hands.
+    pub fn states(&self) -> impl Iterator<Item = &K> {
+        let (first, second) = match self {
+            Self::Applied { old, new } => (Some(*new), *old),
+            Self::Deleted(last) => (Some(*last), None),
+        };
+        first.into_iter().chain(second)
+    }
+}
+
+type Listener<K> = Box<dyn Fn(&Change<'_, K>) + Send + Sync>;
+
+/// A kind's store and who listens to it. Listeners are added before it runs.
+pub struct Feed<K: kube::Resource<DynamicType = ()> + Clone + 'static> {
+    kind: &'static str,
+    writer: Writer<K>,
+    store: Store<K>,
+    listeners: Vec<Listener<K>>,
+}
+
+impl<K> Feed<K>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
+{
+    /// An empty feed; `kind` is the plural that logs, metrics and `/readyz` call it by.
+    pub fn new(kind: &'static str) -> Self {
+        let (store, writer) = reflector::store();
+        Self { kind, writer, store, listeners: Vec::new() }
+    }
+
+    /// The store that this feed fills.
+    pub fn store(&self) -> Store<K> {
+        self.store.clone()
+    }
+
+    /// Adds a listener. It is called on the feed's task with the store already changed, and must not block.
+    pub fn listen(&mut self, listener: impl Fn(&Change<'_, K>) + Send + Sync + 'static) {
+        self.listeners.push(Box::new(listener));
+    }
+
+    /// Runs on the events of a watch until they end, which a watch by kube's `watcher` never does.
+    pub async fn run(
+        mut self,
+        events: impl Stream<Item = watcher::Result<Event<K>>> + Send,
+        pending: Pending,
+        metrics: Arc<Metrics>,
+    ) {
+        let mut pending = Some(pending);
+        let mut events = std::pin::pin!(events);
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) => {
+                    let done = matches!(event, Event::InitDone);
+                    self.take(event);
+                    if done && let Some(pending) = pending.take() {
+                        info!(kind = self.kind, objects = self.store.len(), "cache is filled");
+                        pending.done();
+                    }
+                }
+                Err(error) => {
+                    metrics.watch_error(self.kind);
+                    let problem = problem(self.kind, &error);
+                    warn!(kind = self.kind, "{problem}");
+                    if let Some(pending) = &pending {
+                        pending.say(problem);
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, mut event: Event<K>) {
+        if let Event::Apply(object) | Event::InitApply(object) = &mut event {
+            // Nobody reads who wrote what, and it can be half of an object.
+            object.managed_fields_mut().clear();
+        }
+        match &event {
+            Event::Apply(new) => {
+                let old = self.store.get(&ObjectRef::from_obj(new));
+                self.writer.apply_watcher_event(&event);
+                self.tell(&Change::Applied { old: old.as_deref(), new });
+            }
+            Event::Delete(last) => {
+                self.writer.apply_watcher_event(&event);
+                self.tell(&Change::Deleted(last));
+            }
+            Event::Init | Event::InitApply(_) => self.writer.apply_watcher_event(&event),
+            Event::InitDone => {
+                let before = by_key(&self.store);
+                self.writer.apply_watcher_event(&event);
+                let after = by_key(&self.store);
+                for (key, last) in &before {
+                    // A successor of the same name may stand there already.
+                    if after.get(key).is_none_or(|now| now.uid() != last.uid()) {
+                        self.tell(&Change::Deleted(last));
+                    }
+                }
+                for (key, new) in &after {
+                    let old = before.get(key);
+                    if old.is_none_or(|old| old.resource_version() != new.resource_version()) {
+                        self.tell(&Change::Applied { old: old.map(AsRef::as_ref), new });
+                    }
+                }
+            }
+        }
+    }
+
+    fn tell(&self, change: &Change<'_, K>) {
+        for listener in &self.listeners {
+            listener(change);
+        }
+    }
+}
+
+fn by_key<K>(store: &Store<K>) -> HashMap<ObjectRef<K>, Arc<K>>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + 'static,
+{
+    store.state().into_iter().map(|object| (ObjectRef::from_obj(object.as_ref()), object)).collect()
+}
+
+/// What is wrong with a watch and what to do, in a sentence.
+fn problem(kind: &str, error: &watcher::Error) -> String {
+    let status = match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => Some(status),
+        _ => None,
+    };
+    match status {
+        Some(status) if status.is_not_found() => {
+            format!("the API server does not serve {kind}: waiting for its CRD (kubectl apply -k deploy/crds)")
+        }
+        Some(status) if status.is_forbidden() => {
+            format!(
+                "not allowed to list and watch {kind}: apply Carrel's RBAC rules (deploy/manifests). {}",
+                status.message
+            )
+        }
+        _ => format!("watching {kind}: {error}; trying again"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use std::sync::Mutex;
+
+    fn object(name: &str, uid: &str, version: &str) -> ConfigMap {
+        serde_json::from_value(serde_json::json!({
+            "metadata": {"namespace": "a", "name": name, "uid": uid, "resourceVersion": version}
+        }))
+        .unwrap()
+    }
+
+    /// Feeds events and returns what a listener was told, as words.
+    fn told(events: Vec<Event<ConfigMap>>) -> Vec<String> {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let mut feed = Feed::<ConfigMap>::new("configmaps");
+        let ear = heard.clone();
+        feed.listen(move |change| {
+            let word = match change {
+                Change::Applied { old: None, .. } => "new",
+                Change::Applied { .. } => "changed",
+                Change::Deleted(_) => "gone",
+            };
+            ear.lock().unwrap().push(format!("{} {word}", change.object().uid().unwrap()));
+        });
+        for event in events {
+            feed.take(event);
+        }
+        let mut words = heard.lock().unwrap().clone();
+        words.sort();
+        words
+    }
+
+    #[test]
+    fn a_relist_tells_what_vanished_what_changed_and_nothing_of_the_rest() {
+        let first = [
+            object("gone", "1", "1"),
+            object("same", "2", "1"),
+            object("changed", "3", "1"),
+            object("again", "4", "1"),
+        ];
+        let mut events = vec![Event::Init];
+        events.extend(first.into_iter().map(Event::InitApply));
+        events.extend([Event::InitDone, Event::Init]);
+        let second = [object("same", "2", "1"), object("changed", "3", "5"), object("again", "5", "6")];
+        let before = events.clone();
+        events.extend(second.into_iter().map(Event::InitApply));
+        events.push(Event::InitDone);
+        assert_eq!(told(before), ["1 new", "2 new", "3 new", "4 new"]);
+        assert_eq!(told(events), ["1 gone", "1 new", "2 new", "3 changed", "3 new", "4 gone", "4 new", "5 changed"]);
+    }
+
+    #[test]
+    fn an_object_that_comes_and_goes_at_once_is_told_twice() {
+        let events = vec![
+            Event::Init,
+            Event::InitDone,
+            Event::Apply(object("a", "1", "1")),
+            Event::Delete(object("a", "1", "2")),
+        ];
+        assert_eq!(told(events), ["1 gone", "1 new"]);
+    }
+}

@@ -1,0 +1,136 @@
+//! The keeper against a small API server in memory, under paused time.
+
+use super::*;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use kube::client::Body;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+
+/// Holds one Lease, and can be made deaf.
+#[derive(Clone, Default)]
+struct Server {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    lease: Option<Value>,
+    version: u64,
+    deaf: bool,
+    requests: Vec<Method>,
+}
+
+impl Server {
+    fn client(&self) -> Client {
+        let server = self.clone();
+        let service = tower::service_fn(move |request| {
+            let server = server.clone();
+            async move { Ok::<_, std::convert::Infallible>(server.answer(request).await) }
+        });
+        Client::new(service, "n")
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        let method = request.method().clone();
+        let body = request.into_body().collect().await.unwrap().to_bytes();
+        if self.state.lock().unwrap().deaf {
+            return std::future::pending().await;
+        }
+        let mut state = self.state.lock().unwrap();
+        state.requests.push(method.clone());
+        let say = |code: u16, body: Value| {
+            let body = Body::from(body.to_string().into_bytes());
+            Response::builder().status(StatusCode::from_u16(code).unwrap()).body(body).unwrap()
+        };
+        let refuse = |code: u16, reason: &str| {
+            say(code, json!({"status": "Failure", "code": code, "reason": reason, "message": reason}))
+        };
+        if method == Method::GET {
+            return state.lease.clone().map_or_else(|| refuse(404, "NotFound"), |lease| say(200, lease));
+        }
+        let mut sent: Value = serde_json::from_slice(&body).unwrap();
+        let held = state.lease.as_ref().map(|lease| lease["metadata"]["resourceVersion"].clone());
+        if held.is_some_and(|held| held != sent["metadata"]["resourceVersion"]) {
+            return refuse(409, "Conflict");
+        }
+        state.version += 1;
+        sent["metadata"]["resourceVersion"] = state.version.to_string().into();
+        state.lease = Some(sent.clone());
+        say(200, sent)
+    }
+
+    fn holder(&self) -> String {
+        let state = self.state.lock().unwrap();
+        state.lease.as_ref().map_or("", |lease| lease["spec"]["holderIdentity"].as_str().unwrap()).to_owned()
+    }
+
+    fn keeper(&self, identity: &str) -> (Keeper, Claim) {
+        let settings =
+            Settings { namespace: "n".into(), name: "l".into(), identity: identity.into(), duration: DURATION };
+        Keeper::new(self.client(), settings)
+    }
+
+    fn start(&self, identity: &str) -> (Claim, tokio::task::JoinHandle<()>) {
+        let (mut keeper, claim) = self.keeper(identity);
+        (claim, tokio::spawn(async move { keeper.run(std::future::pending(), |_| ()).await }))
+    }
+}
+
+async fn after(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_of_two_leads_and_renews_with_one_request_a_turn() {
+    let server = Server::default();
+    let (first, _a) = server.start("first");
+    after(1).await;
+    let (second, _b) = server.start("second");
+    after(60).await;
+    assert!(first.time_left().is_some() && second.time_left().is_none());
+    let renewals = server.state.lock().unwrap().requests.iter().filter(|method| **method == Method::PUT).count();
+    assert_eq!(renewals, 12, "every 5 s, without asking first");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_can_not_renew_stops_writing_before_another_may_start() {
+    let server = Server::default();
+    let (first, frozen) = server.start("first");
+    after(1).await;
+    let (second, _b) = server.start("second");
+    after(1).await;
+    frozen.abort();
+    after(10).await;
+    assert!(first.time_left().is_none(), "two thirds of 15 s are over");
+    assert!(second.time_left().is_none(), "and the other still waits");
+    after(10).await;
+    assert!(second.time_left().is_some());
+    assert_eq!(server.holder(), "second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deaf_server_ends_the_claim_in_time_and_a_healed_one_brings_it_back() {
+    let server = Server::default();
+    let (mut claim, _task) = server.start("only");
+    after(1).await;
+    assert!(claim.time_left().is_some());
+    server.state.lock().unwrap().deaf = true;
+    after(11).await;
+    assert!(claim.time_left().is_none());
+    server.state.lock().unwrap().deaf = false;
+    tokio::time::timeout(Duration::from_secs(20), claim.gained()).await.expect("it holds again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_gives_it_up_at_once() {
+    let server = Server::default();
+    let (mut first, claim) = server.keeper("first");
+    first.run(after(1), |_| ()).await;
+    assert!(claim.time_left().is_some());
+    first.release().await;
+    assert!(claim.time_left().is_none());
+    let (second, _task) = server.start("second");
+    after(1).await;
+    assert!(second.time_left().is_some());
+}

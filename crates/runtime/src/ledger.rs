@@ -1,0 +1,229 @@
+//! What was written but not yet seen in the cache, so that an older cache entry never causes a second write.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::Key;
+use crate::covers::{Difference, covers};
+
+/// Annotation on each child: the hash of what was last applied.
+pub const APPLIED: &str = "carrel.dev/applied";
+
+/// How long to wait for the cache to show a write. Watches are faster by far; what does not come within this time
+/// vanished while the watch was down, and is judged anew.
+pub const IN_FLIGHT: Duration = Duration::from_secs(30);
+
+/// What the cache holds of a child.
+#[derive(Clone, Copy, Debug)]
+pub struct Live<'a> {
+    /// Its uid.
+    pub uid: &'a str,
+    /// Its resourceVersion.
+    pub version: &'a str,
+    /// All of it.
+    pub object: &'a Value,
+}
+
+/// Whether to write a child.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is as it should be.
+    Settled,
+    /// It was written so, and the cache has not seen it yet.
+    InFlight,
+    /// It must be written.
+    Write(Why),
+}
+
+/// Why a child must be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// There is none.
+    Missing,
+    /// What we want changed.
+    Changed,
+    /// Somebody changed a field that we set.
+    Drifted(Difference),
+}
+
+#[derive(Debug)]
+struct Entry {
+    uid: String,
+    version: String,
+    hash: String,
+    since: Instant,
+}
+
+/// Remembers each child's last write. Kinds are told apart by their plural.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    entries: Mutex<HashMap<(&'static str, Key), Entry>>,
+}
+
+impl Ledger {
+    fn entries(&self) -> MutexGuard<'_, HashMap<(&'static str, Key), Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether to write a child that should be `wanted` (whose hash is `hash`), given what the cache holds.
+    pub fn judge(&self, kind: &'static str, key: &Key, wanted: &Value, hash: &str, live: Option<Live<'_>>) -> Verdict {
+        let mut entries = self.entries();
+        let entry = entries.get(&(kind, key.clone())).filter(|entry| live.is_none_or(|live| live.uid == entry.uid));
+        let Some(live) = live else {
+            return match entry {
+                Some(entry) if entry.since.elapsed() > IN_FLIGHT => Verdict::Write(Why::Missing),
+                Some(entry) if entry.hash == hash => Verdict::InFlight,
+                Some(_) => Verdict::Write(Why::Changed),
+                None => Verdict::Write(Why::Missing),
+            };
+        };
+        if let Some(entry) = entry {
+            let same = entry.hash == hash;
+            if live.version == entry.version && same {
+                return Verdict::Settled;
+            }
+            if is_older(live.version, &entry.version) && entry.since.elapsed() <= IN_FLIGHT {
+                return if same { Verdict::InFlight } else { Verdict::Write(Why::Changed) };
+            }
+        }
+        let applied = live.object.pointer("/metadata/annotations").and_then(|map| map.get(APPLIED));
+        if applied.and_then(Value::as_str) != Some(hash) {
+            return Verdict::Write(Why::Changed);
+        }
+        if let Err(difference) = covers(wanted, live.object) {
+            return Verdict::Write(Why::Drifted(difference));
+        }
+        entries.insert((kind, key.clone()), Entry::new(live.uid, live.version, hash));
+        Verdict::Settled
+    }
+
+    /// A write was answered with this uid and resourceVersion.
+    pub fn wrote(&self, kind: &'static str, key: &Key, uid: &str, version: &str, hash: &str) {
+        self.entries().insert((kind, key.clone()), Entry::new(uid, version, hash));
+    }
+
+    /// The feed saw this child go. A successor that was written since keeps its entry.
+    pub fn forget(&self, kind: &'static str, key: &Key, uid: &str) {
+        let mut entries = self.entries();
+        if entries.get(&(kind, key.clone())).is_some_and(|entry| entry.uid == uid) {
+            entries.remove(&(kind, key.clone()));
+        }
+    }
+}
+
+impl Entry {
+    fn new(uid: &str, version: &str, hash: &str) -> Self {
+        Self { uid: uid.to_owned(), version: version.to_owned(), hash: hash.to_owned(), since: Instant::now() }
+    }
+}
+
+/// Whether the first resourceVersion is older. They are growing integers in every API server of Kubernetes (and
+/// comparable by contract since 1.35); one that is not is never taken for old.
+fn is_older(version: &str, than: &str) -> bool {
+    match (version.parse::<u128>(), than.parse::<u128>()) {
+        (Ok(version), Ok(than)) => version < than,
+        _ => false,
+    }
+}
+
+/// The newest status of each object that this process wrote, until the cache shows it.
+#[derive(Debug)]
+pub struct Statuses<S> {
+    written: Mutex<HashMap<Key, (String, S)>>,
+}
+
+impl<S> Default for Statuses<S> {
+    fn default() -> Self {
+        Self { written: Mutex::default() }
+    }
+}
+
+impl<S: Clone> Statuses<S> {
+    /// What was written after the resourceVersion that the cache holds, if anything.
+    pub fn newer_than(&self, key: &Key, version: &str) -> Option<S> {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        match written.get(key) {
+            Some((at, status)) if is_older(version, at) => Some(status.clone()),
+            Some(_) => {
+                written.remove(key);
+                None
+            }
+            None => None,
+        }
+    }
+
+    /// A status was written, and the object has this resourceVersion since.
+    pub fn wrote(&self, key: &Key, version: &str, status: S) {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), (version.to_owned(), status));
+    }
+
+    /// The object is gone.
+    pub fn forget(&self, key: &Key) {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const KIND: &str = "services";
+
+    fn live<'a>(uid: &'a str, version: &'a str, object: &'a Value) -> Live<'a> {
+        Live { uid, version, object }
+    }
+
+    fn applied(hash: &str, port: u16) -> Value {
+        json!({"metadata": {"annotations": {APPLIED: hash}}, "port": port})
+    }
+
+    #[test]
+    fn a_write_is_not_repeated_while_the_cache_is_behind() {
+        let (ledger, key, wanted) = (Ledger::default(), Key::new("a", "b"), json!({"port": 80}));
+        assert_eq!(ledger.judge(KIND, &key, &wanted, "h1", None), Verdict::Write(Why::Missing));
+        ledger.wrote(KIND, &key, "u1", "10", "h1");
+        assert_eq!(ledger.judge(KIND, &key, &wanted, "h1", None), Verdict::InFlight);
+        assert_eq!(ledger.judge(KIND, &key, &wanted, "h2", None), Verdict::Write(Why::Changed));
+        let old = applied("h0", 1);
+        assert_eq!(ledger.judge(KIND, &key, &wanted, "h1", Some(live("u1", "9", &old))), Verdict::InFlight);
+        let new = applied("h1", 80);
+        assert_eq!(ledger.judge(KIND, &key, &wanted, "h1", Some(live("u1", "10", &new))), Verdict::Settled);
+    }
+
+    #[test]
+    fn an_apply_that_changed_nothing_is_not_repeated_until_somebody_writes() {
+        let (ledger, key, wanted) = (Ledger::default(), Key::new("a", "b"), json!({"port": 80}));
+        // A webhook insists on another port, so that what we apply never comes to stand there.
+        let stubborn = applied("h1", 81);
+        let judge = |version| ledger.judge(KIND, &key, &wanted, "h1", Some(live("u1", version, &stubborn)));
+        let Verdict::Write(Why::Drifted(difference)) = judge("5") else { panic!("drift") };
+        assert_eq!(difference.path, "port");
+        ledger.wrote(KIND, &key, "u1", "5", "h1");
+        assert_eq!(judge("5"), Verdict::Settled);
+        assert!(matches!(judge("6"), Verdict::Write(Why::Drifted(_))));
+    }
+
+    #[test]
+    fn a_deleted_child_comes_back_and_a_late_delete_of_its_predecessor_changes_nothing() {
+        let (ledger, key, wanted) = (Ledger::default(), Key::new("a", "b"), json!({}));
+        ledger.wrote(KIND, &key, "u1", "10", "h");
+        ledger.forget(KIND, &key, "u1");
+        assert_eq!(ledger.judge(KIND, &key, &wanted, "h", None), Verdict::Write(Why::Missing));
+        ledger.wrote(KIND, &key, "u2", "12", "h");
+        ledger.forget(KIND, &key, "u1");
+        assert_eq!(ledger.judge(KIND, &key, &wanted, "h", None), Verdict::InFlight);
+    }
+
+    #[test]
+    fn a_status_counts_until_the_cache_has_it() {
+        let (statuses, key) = (Statuses::default(), Key::new("a", "b"));
+        statuses.wrote(&key, "10", "ready");
+        assert_eq!(statuses.newer_than(&key, "9"), Some("ready"));
+        assert_eq!(statuses.newer_than(&key, "10"), None);
+        assert_eq!(statuses.newer_than(&key, "9"), None, "the cache never goes back");
+    }
+}

@@ -1,0 +1,193 @@
+//! What the process shows of itself. No label holds the name of an object: their number is bounded by the code.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+use tower::{Layer, Service};
+
+/// How a write is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Verb {
+    /// A child is applied.
+    Apply,
+    /// A status is patched.
+    Status,
+    /// An object is deleted.
+    Delete,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WriteLabels {
+    kind: &'static str,
+    verb: Verb,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabels {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReconcileLabels {
+    controller: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ControllerLabels {
+    controller: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    method: String,
+    code: u16,
+}
+
+/// The process's metrics, all under the prefix `carrel_`.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    writes: Family<WriteLabels, Counter>,
+    drift: Family<KindLabels, Counter>,
+    watch_errors: Family<KindLabels, Counter>,
+    reconciles: Family<ReconcileLabels, Counter>,
+    reconcile_seconds: Family<ControllerLabels, Histogram>,
+    queue_seconds: Family<ControllerLabels, Histogram>,
+    leader: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("carrel");
+        // 1 ms to 16 s: a reconcile without a write takes less, one with a timeout 15 s.
+        let histogram = || Histogram::new(exponential_buckets(0.001, 2.0, 15));
+        let metrics = Self {
+            requests: Family::default(),
+            writes: Family::default(),
+            drift: Family::default(),
+            watch_errors: Family::default(),
+            reconciles: Family::default(),
+            reconcile_seconds: Family::new_with_constructor(histogram),
+            queue_seconds: Family::new_with_constructor(histogram),
+            leader: Gauge::default(),
+            registry: Registry::default(),
+        };
+        registry.register("api_requests", "Requests to the API server, watches included", metrics.requests.clone());
+        registry.register("writes", "Writes by kind, verb and result", metrics.writes.clone());
+        registry.register("drift_repairs", "Children that somebody changed and Carrel repaired", metrics.drift.clone());
+        registry.register("watch_errors", "Watches that failed and were tried again", metrics.watch_errors.clone());
+        registry.register("reconciles", "Reconciles by controller and result", metrics.reconciles.clone());
+        registry.register_with_unit(
+            "reconcile",
+            "Time of a reconcile",
+            Unit::Seconds,
+            metrics.reconcile_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "queue",
+            "Wait of a key for its reconcile",
+            Unit::Seconds,
+            metrics.queue_seconds.clone(),
+        );
+        registry.register("leader", "1 while this process holds the lease", metrics.leader.clone());
+        Self { registry, ..metrics }
+    }
+}
+
+impl Metrics {
+    /// All metrics as OpenMetrics text.
+    pub fn text(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+
+    /// A write was answered, or not made.
+    pub fn write(&self, kind: &'static str, verb: Verb, result: &'static str) {
+        self.writes.get_or_create(&WriteLabels { kind, verb, result }).inc();
+    }
+
+    /// A child of this kind was changed by somebody and is repaired.
+    pub fn drift(&self, kind: &'static str) {
+        self.drift.get_or_create(&KindLabels { kind }).inc();
+    }
+
+    /// The watch of this kind failed.
+    pub fn watch_error(&self, kind: &'static str) {
+        self.watch_errors.get_or_create(&KindLabels { kind }).inc();
+    }
+
+    /// A reconcile ended; `result` is `ok` or the label of its error.
+    pub fn reconciled(&self, controller: &'static str, result: &'static str, took: Duration, waited: Option<Duration>) {
+        self.reconciles.get_or_create(&ReconcileLabels { controller, result }).inc();
+        self.reconcile_seconds.get_or_create(&ControllerLabels { controller }).observe(took.as_secs_f64());
+        if let Some(waited) = waited {
+            self.queue_seconds.get_or_create(&ControllerLabels { controller }).observe(waited.as_secs_f64());
+        }
+    }
+
+    /// Whether this process holds the lease.
+    pub fn leads(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
+    }
+
+    /// Adds a controller's own metrics. Called before the process serves.
+    pub fn registry_mut(&mut self) -> &mut Registry {
+        &mut self.registry
+    }
+}
+
+/// A layer for the Kubernetes client that counts each request by method and answer.
+#[derive(Clone, Debug)]
+pub struct CountRequests(pub Arc<Metrics>);
+
+impl<S> Layer<S> for CountRequests {
+    type Service = Counted<S>;
+
+    fn layer(&self, inner: S) -> Counted<S> {
+        Counted { inner, metrics: self.0.clone() }
+    }
+}
+
+/// A client's service whose requests are counted.
+#[derive(Clone, Debug)]
+pub struct Counted<S> {
+    inner: S,
+    metrics: Arc<Metrics>,
+}
+
+impl<S, A, B> Service<http::Request<A>> for Counted<S>
+where
+    S: Service<http::Request<A>, Response = http::Response<B>>,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: http::Request<A>) -> Self::Future {
+        let (metrics, method) = (self.metrics.clone(), request.method().to_string());
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let answer = answer.await;
+            let code = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
+            metrics.requests.get_or_create(&RequestLabels { method, code }).inc();
+            answer
+        })
+    }
+}

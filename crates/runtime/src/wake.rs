@@ -1,0 +1,50 @@
+//! The queue of keys between feeds and a controller. A key carries no hint of what woke it: the same memory gives the
+//! same plan.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::Stream;
+use kube::runtime::reflector::{Lookup, ObjectRef};
+use tokio::sync::mpsc;
+
+/// The sending end. Sending never blocks and never fails; kube's scheduler merges repeats.
+#[derive(Debug)]
+pub struct Wake<K: Lookup<DynamicType = ()>> {
+    sender: mpsc::UnboundedSender<ObjectRef<K>>,
+    asked: Arc<Mutex<HashMap<ObjectRef<K>, Instant>>>,
+}
+
+impl<K: Lookup<DynamicType = ()>> Clone for Wake<K> {
+    fn clone(&self) -> Self {
+        Self { sender: self.sender.clone(), asked: self.asked.clone() }
+    }
+}
+
+impl<K: Lookup<DynamicType = ()>> Wake<K> {
+    /// Asks for a reconcile of this key.
+    pub fn send(&self, key: ObjectRef<K>) {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_insert_with(Instant::now);
+        // Fails only when the controller is gone, and then nobody is left to care.
+        let _ = self.sender.send(key);
+    }
+
+    /// A reconcile of this key starts (or never will): how long the key waited since it was first asked for, if it was.
+    pub fn taken(&self, key: &ObjectRef<K>) -> Option<Duration> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(key).map(|since| since.elapsed())
+    }
+}
+
+/// A new queue: the end that feeds send to, and the stream for `Controller::reconcile_on`.
+pub fn queue<K>() -> (Wake<K>, impl Stream<Item = ObjectRef<K>> + Send + 'static)
+where
+    K: Lookup<DynamicType = ()> + Send + Sync + 'static,
+{
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let stream = futures::stream::unfold(receiver, |mut receiver| async move {
+        let key = receiver.recv().await?;
+        Some((key, receiver))
+    });
+    (Wake { sender, asked: Arc::default() }, stream)
+}
