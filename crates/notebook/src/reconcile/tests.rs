@@ -1,0 +1,223 @@
+//! Reconciles against a scripted API server that counts: one request too many fails a test.
+
+use std::sync::Mutex;
+
+use carrel_runtime::lease::Claim;
+use carrel_runtime::metrics::Metrics;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Service;
+use kube::Client;
+use kube::client::Body;
+use kube::runtime::reflector::store::Writer as StoreWriter;
+use kube::runtime::watcher::Event;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::observe::SlimPod;
+
+/// What the API server does with a write.
+#[derive(Clone, Copy, PartialEq)]
+enum Mood {
+    Takes,
+    Refuses,
+    Breaks,
+    Hangs,
+}
+
+/// A Notebook, the stores of its controller, and an API server that answers as `moods` say.
+struct Desk {
+    house: House,
+    requests: Arc<Mutex<Vec<String>>>,
+    answers: Arc<Mutex<Vec<Value>>>,
+    notebooks: StoreWriter<Notebook>,
+    stateful_sets: StoreWriter<StatefulSet>,
+    services: StoreWriter<Service>,
+}
+
+fn fill<K>(writer: &mut StoreWriter<K>, object: Value)
+where
+    K: kube::Resource<DynamicType = ()> + Clone + DeserializeOwned + 'static,
+{
+    writer.apply_watcher_event(&Event::Apply(serde_json::from_value(object).unwrap()));
+}
+
+impl Desk {
+    fn new(mood: fn(&str) -> Mood) -> Self {
+        let (requests, answers) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+        let client = client(mood, requests.clone(), answers.clone());
+        let mut notebooks = StoreWriter::default();
+        let (stateful_sets, services, pods) =
+            (StoreWriter::default(), StoreWriter::default(), StoreWriter::<SlimPod>::default());
+        fill(&mut notebooks, notebook());
+        let stores = Stores {
+            notebooks: notebooks.as_reader(),
+            stateful_sets: stateful_sets.as_reader(),
+            services: services.as_reader(),
+            pods: pods.as_reader(),
+        };
+        let writer = Writer::new(client, Claim::always(), Arc::new(Metrics::default()));
+        let house = House { settings: Settings::default(), stores, writer, statuses: Statuses::default() };
+        Self { house, requests, answers, notebooks, stateful_sets, services }
+    }
+
+    /// Reconciles once and returns what was sent.
+    async fn reconcile(&self) -> (Result<Next, WriteError>, Vec<String>) {
+        let notebook = self.notebooks.as_reader().state()[0].clone();
+        let result = reconcile(notebook, &self.house).await;
+        (result, std::mem::take(&mut *self.requests.lock().unwrap()))
+    }
+
+    /// The watches bring what was written.
+    fn catch_up(&mut self) {
+        for object in std::mem::take(&mut *self.answers.lock().unwrap()) {
+            match object["kind"].as_str() {
+                Some("StatefulSet") => fill(&mut self.stateful_sets, object),
+                Some("Service") => fill(&mut self.services, object),
+                _ => fill(&mut self.notebooks, object),
+            }
+        }
+    }
+}
+
+fn client(mood: fn(&str) -> Mood, requests: Arc<Mutex<Vec<String>>>, answers: Arc<Mutex<Vec<Value>>>) -> Client {
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let (requests, answers) = (requests.clone(), answers.clone());
+        async move { Ok::<_, std::convert::Infallible>(answer(request, mood, &requests, &answers).await) }
+    });
+    Client::new(service, "team-a")
+}
+
+/// Answers a write with the object as it then stands, with a uid and a growing resourceVersion.
+async fn answer(
+    request: Request<Body>,
+    mood: fn(&str) -> Mood,
+    requests: &Mutex<Vec<String>>,
+    answers: &Mutex<Vec<Value>>,
+) -> Response<Body> {
+    let path = request.uri().path().to_owned();
+    let word = format!("{} {}", request.method(), path.rsplit_once("/namespaces/").unwrap().1);
+    let force = request.uri().query().unwrap_or_default().contains("force=true");
+    requests.lock().unwrap().push(if force { format!("{word} force") } else { word.clone() });
+    assert_eq!(request.method(), Method::PATCH, "a reconcile makes no read call");
+    let body: Value = serde_json::from_slice(&request.into_body().collect().await.unwrap().to_bytes()).unwrap();
+    match mood(&word) {
+        Mood::Hangs => return std::future::pending().await,
+        Mood::Breaks => return fail(500, "InternalError", "etcd is away"),
+        Mood::Refuses => return fail(422, "Invalid", "StatefulSet.apps \"iris\" is invalid: image"),
+        Mood::Takes => {}
+    }
+    let mut answers = answers.lock().unwrap();
+    let version = (answers.len() + 10).to_string();
+    let mut object = if path.ends_with("/status") {
+        let mut notebook = notebook();
+        notebook["status"] = body[1]["value"].clone();
+        notebook
+    } else {
+        body
+    };
+    object["metadata"]["resourceVersion"] = version.into();
+    if object["metadata"]["uid"].is_null() {
+        object["metadata"]["uid"] = path.into();
+    }
+    answers.push(object.clone());
+    say(200, &object)
+}
+
+fn say(code: u16, body: &Value) -> Response<Body> {
+    let body = Body::from(body.to_string().into_bytes());
+    Response::builder().status(StatusCode::from_u16(code).unwrap()).body(body).unwrap()
+}
+
+fn fail(code: u16, reason: &str, message: &str) -> Response<Body> {
+    say(code, &json!({"status": "Failure", "code": code, "reason": reason, "message": message}))
+}
+
+fn notebook() -> Value {
+    json!({
+        "metadata": {"name": "iris", "namespace": "team-a", "uid": "n-1", "resourceVersion": "1", "generation": 1},
+        "spec": {"template": {"spec": {"containers": [
+            {"name": "iris", "image": "i", "resources": {"limits": {"cpu": 1}}}]}}},
+    })
+}
+
+const SERVICE: &str = "PATCH team-a/services/iris";
+const SET: &str = "PATCH team-a/statefulsets/iris";
+const STATUS: &str = "PATCH team-a/notebooks/iris/status";
+
+#[tokio::test]
+async fn a_new_notebook_takes_three_writes_and_a_settled_one_none() {
+    let mut desk = Desk::new(|_| Mood::Takes);
+    let (result, sent) = desk.reconcile().await;
+    assert_eq!(sent, [SERVICE, SET, STATUS], "without force: what the cache does not hold may be another's");
+    assert_eq!(result.unwrap(), Next::Wait);
+
+    let (result, sent) = desk.reconcile().await;
+    assert_eq!(sent, [""; 0], "the caches are behind, and nothing is written twice");
+    assert!(matches!(result.unwrap(), Next::After(_)));
+
+    desk.catch_up();
+    let (result, sent) = desk.reconcile().await;
+    assert_eq!(sent, [""; 0], "settled");
+    assert_eq!(result.unwrap(), Next::Wait);
+}
+
+#[tokio::test]
+async fn drift_of_one_child_is_repaired_alone_and_by_force() {
+    let mut desk = Desk::new(|_| Mood::Takes);
+    desk.reconcile().await.0.unwrap();
+    desk.catch_up();
+    let service = desk.services.as_reader().state()[0].clone();
+    let mut drifted = serde_json::to_value(service.as_ref()).unwrap();
+    drifted["spec"]["selector"]["statefulset"] = "another".into();
+    drifted["metadata"]["resourceVersion"] = "99".into();
+    fill(&mut desk.services, drifted);
+    assert_eq!(desk.reconcile().await.1, [format!("{SERVICE} force")]);
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_in_the_status_once_and_not_tried_again_by_itself() {
+    let mut desk = Desk::new(|word| if word == SET { Mood::Refuses } else { Mood::Takes });
+    let (result, sent) = desk.reconcile().await;
+    assert_eq!(sent, [SERVICE, SET, STATUS]);
+    assert!(!result.unwrap_err().is_worth_a_retry());
+    let status = desk.answers.lock().unwrap()[1]["status"].clone();
+    assert_eq!((status["phase"].as_str(), status["reason"].as_str()), (Some("Error"), Some("Refused")));
+    desk.catch_up();
+    assert_eq!(desk.reconcile().await.1, [SET], "the status has it already");
+}
+
+#[tokio::test]
+async fn a_fault_of_the_server_is_told_and_tried_again() {
+    let desk = Desk::new(|word| if word == SERVICE { Mood::Breaks } else { Mood::Takes });
+    let (result, sent) = desk.reconcile().await;
+    assert_eq!(sent, [SERVICE, STATUS], "the pod would start without a name to be reached by");
+    assert!(result.unwrap_err().is_worth_a_retry());
+    assert_eq!(desk.answers.lock().unwrap()[0]["status"]["reason"], "WriteFailed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_connection_holds_a_key_for_a_bounded_time() {
+    let desk = Desk::new(|word| if word == SET { Mood::Hangs } else { Mood::Takes });
+    let started = tokio::time::Instant::now();
+    let (result, _) = desk.reconcile().await;
+    assert!(matches!(result, Err(WriteError::Timeout(_))));
+    assert_eq!(started.elapsed().as_secs(), 15);
+}
+
+#[tokio::test]
+async fn who_does_not_hold_the_lease_writes_nothing() {
+    let mut desk = Desk::new(|_| Mood::Takes);
+    let settings = carrel_runtime::lease::Settings {
+        namespace: "n".into(),
+        name: "l".into(),
+        identity: "i".into(),
+        duration: carrel_runtime::lease::DURATION,
+    };
+    let silent = client(|_| Mood::Hangs, desk.requests.clone(), desk.answers.clone());
+    let (_keeper, claim) = carrel_runtime::lease::Keeper::new(silent.clone(), settings);
+    desk.house.writer = Writer::new(silent, claim, Arc::new(Metrics::default()));
+    assert_eq!(desk.reconcile().await.1, [""; 0]);
+}

@@ -1,0 +1,259 @@
+//! What the controller watches, how a change finds its key, and how it starts and ends.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use carrel_api::notebook::Notebook;
+use carrel_api::vocabulary::{MANAGED_BY, MANAGED_BY_CARREL, NOTEBOOK_NAME};
+use carrel_runtime::Key;
+use carrel_runtime::apply::{WriteError, Writer};
+use carrel_runtime::backoff::Backoff;
+use carrel_runtime::feed::{Change, Feed};
+use carrel_runtime::lease::Claim;
+use carrel_runtime::ledger::Statuses;
+use carrel_runtime::metrics::Metrics;
+use carrel_runtime::process::Health;
+use carrel_runtime::wake::{Wake, queue};
+use futures::StreamExt;
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Service;
+use kube::runtime::controller::{Action, Config};
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::watcher::{self, watcher};
+use kube::runtime::{Controller as Runner, WatchStreamExt};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use std::fmt::Debug;
+use tracing::{Instrument, debug, info_span, warn};
+
+use crate::Settings;
+use crate::observe::{SlimPod, Stores};
+use crate::reconcile::{House, Next, reconcile};
+
+/// The controller's name in logs and metrics.
+const NAME: &str = "notebook";
+
+/// Reconciles that run side by side. Each waits for at most a few writes, and the API server's own limits on a client
+/// (priority and fairness) are of this size.
+const CONCURRENCY: u16 = 16;
+
+/// How long keys are gathered: a start changes StatefulSet, pod and Service within milliseconds.
+const DEBOUNCE: Duration = Duration::from_millis(20);
+
+/// What the controller looks after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Every namespace.
+    Cluster,
+    /// One namespace.
+    Namespace(String),
+}
+
+impl Scope {
+    fn api<K>(&self, client: Client) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        match self {
+            Self::Cluster => Api::all(client),
+            Self::Namespace(namespace) => Api::namespaced(client, namespace),
+        }
+    }
+}
+
+/// What the controller is started with.
+pub struct Controller {
+    /// Reads and writes.
+    pub client: Client,
+    /// What it looks after.
+    pub scope: Scope,
+    /// What the admin set.
+    pub settings: Settings,
+    /// Whether it may write.
+    pub claim: Claim,
+    /// Where it shows that its caches are filled.
+    pub health: Health,
+    /// Where it counts.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Runs the controller until `end` comes, and returns when the reconciles that were under way are done.
+pub async fn start(controller: Controller, end: impl Future<Output = ()> + Clone + Send + Sync + 'static) {
+    let Controller { client, scope, settings, mut claim, health, metrics } = controller;
+    let writer = Writer::new(client.clone(), claim.clone(), metrics.clone());
+    let (wake, keys) = queue::<Notebook>();
+
+    let mut notebooks = Feed::<Notebook>::new("notebooks");
+    let mut stateful_sets = Feed::<StatefulSet>::new("statefulsets");
+    let mut services = Feed::<Service>::new("services");
+    let mut pods = Feed::<SlimPod>::new("pods");
+    let stores = Stores {
+        notebooks: notebooks.store(),
+        stateful_sets: stateful_sets.store(),
+        services: services.store(),
+        pods: pods.store(),
+    };
+    let house = Arc::new(House { settings, stores: stores.clone(), writer, statuses: Statuses::default() });
+    let backoff = Arc::new(Backoff::default());
+
+    notebooks.listen(wakes(wake.clone(), |notebook: &Notebook| Some(ObjectRef::from_obj(notebook))));
+    stateful_sets.listen(wakes(wake.clone(), owner));
+    services.listen(wakes(wake.clone(), owner));
+    pods.listen(wakes(wake.clone(), named_by_label));
+    forget_deleted("statefulsets", &mut stateful_sets, house.clone());
+    forget_deleted("services", &mut services, house.clone());
+    let (forgetful, forgotten_backoff) = (house.clone(), backoff.clone());
+    notebooks.listen(move |change| {
+        if let Change::Deleted(notebook) = change {
+            let key = Key::of(*notebook);
+            forgetful.statuses.forget(&key);
+            forgotten_backoff.clear(&key);
+        }
+    });
+
+    let ours = format!("{MANAGED_BY}={MANAGED_BY_CARREL}");
+    let watches = futures::future::join4(
+        run(notebooks, "notebooks", &scope, &client, None, &health, &metrics),
+        run(stateful_sets, "statefulsets", &scope, &client, Some(&ours), &health, &metrics),
+        run(services, "services", &scope, &client, Some(&ours), &health, &metrics),
+        run(pods, "pods", &scope, &client, Some(NOTEBOOK_NAME), &health, &metrics),
+    );
+
+    let everything = stores.notebooks.clone();
+    let again = wake.clone();
+    let gained = async move {
+        loop {
+            claim.gained().await;
+            // What changed while another process led, or while nobody did.
+            everything.state().iter().for_each(|notebook| again.send(ObjectRef::from_obj(notebook.as_ref())));
+        }
+    };
+
+    let runner = async {
+        tokio::select! {
+            filled = filled(&stores) => if filled.is_none() { return },
+            () = end.clone() => return,
+        }
+        let shared = Shared { house, backoff, wake: wake.clone(), metrics };
+        Runner::for_shared_stream(futures::stream::pending(), stores.notebooks.clone())
+            .reconcile_on(keys)
+            .with_config(Config::default().concurrency(CONCURRENCY).debounce(DEBOUNCE))
+            .graceful_shutdown_on(end)
+            .run(one, on_error, Arc::new(shared))
+            .for_each(|result| {
+                match result {
+                    Err(kube::runtime::controller::Error::ObjectNotFound(key)) => debug!(%key, "is gone"),
+                    Err(kube::runtime::controller::Error::ReconcilerFailed(..)) | Ok(_) => {}
+                    Err(error) => warn!("{error}"),
+                }
+                futures::future::ready(())
+            })
+            .await;
+    };
+    tokio::select! {
+        () = runner => {}
+        _ = watches => {}
+        () = gained => {}
+    }
+}
+
+/// Waits until each cache is filled: with a part of it, a reconcile would take what it doesn't see for missing.
+async fn filled(stores: &Stores) -> Option<()> {
+    stores.notebooks.wait_until_ready().await.ok()?;
+    stores.stateful_sets.wait_until_ready().await.ok()?;
+    stores.services.wait_until_ready().await.ok()?;
+    stores.pods.wait_until_ready().await.ok()
+}
+
+fn run<'a, K>(
+    feed: Feed<K>,
+    kind: &'static str,
+    scope: &Scope,
+    client: &Client,
+    labels: Option<&str>,
+    health: &Health,
+    metrics: &Arc<Metrics>,
+) -> impl Future<Output = ()> + use<'a, K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static,
+{
+    let config = labels.map_or_else(watcher::Config::default, |labels| watcher::Config::default().labels(labels));
+    let events = watcher(scope.api::<K>(client.clone()), config).default_backoff();
+    feed.run(events, health.wait_for(kind), metrics.clone())
+}
+
+/// A listener that wakes the key of each state of a changed object.
+fn wakes<K>(wake: Wake<Notebook>, key: impl Fn(&K) -> Option<ObjectRef<Notebook>>) -> impl Fn(&Change<'_, K>) {
+    move |change| change.states().filter_map(&key).for_each(|key| wake.send(key))
+}
+
+/// The Notebook that owns a child; a child whose owner was taken off is still known by its name.
+fn owner<K: Resource<DynamicType = ()>>(child: &K) -> Option<ObjectRef<Notebook>> {
+    let namespace = child.namespace()?;
+    let owner = child.owner_references().iter().find(|owner| owner.controller == Some(true));
+    let name = match owner {
+        Some(owner) if owner.kind == Notebook::kind(&()) => owner.name.clone(),
+        Some(_) => return None,
+        None => child.name_any(),
+    };
+    Some(ObjectRef::new(&name).within(&namespace))
+}
+
+/// The Notebook that a pod is named after by its label, as in Kubeflow.
+fn named_by_label(pod: &SlimPod) -> Option<ObjectRef<Notebook>> {
+    Some(ObjectRef::new(pod.labels().get(NOTEBOOK_NAME)?).within(&pod.namespace()?))
+}
+
+fn forget_deleted<K>(kind: &'static str, feed: &mut Feed<K>, house: Arc<House>)
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
+{
+    feed.listen(move |change| {
+        if let Change::Deleted(child) = change {
+            house.writer.ledger().forget(kind, &Key::of(*child), child.meta().uid.as_deref().unwrap_or_default());
+        }
+    });
+}
+
+struct Shared {
+    house: Arc<House>,
+    backoff: Arc<Backoff>,
+    wake: Wake<Notebook>,
+    metrics: Arc<Metrics>,
+}
+
+async fn one(notebook: Arc<Notebook>, shared: Arc<Shared>) -> Result<Action, WriteError> {
+    let waited = shared.wake.taken(&ObjectRef::from_obj(notebook.as_ref()));
+    let key = Key::of(notebook.as_ref());
+    let started = Instant::now();
+    let span = info_span!("reconcile", controller = NAME, notebook = %key);
+    let result = reconcile(notebook, &shared.house).instrument(span).await;
+    let label = result.as_ref().err().map_or("ok", WriteError::label);
+    shared.metrics.reconciled(NAME, label, started.elapsed(), waited);
+    if result.is_ok() {
+        shared.backoff.clear(&key);
+    }
+    result.map(|next| match next {
+        Next::Wait => Action::await_change(),
+        Next::After(time) => Action::requeue(time),
+    })
+}
+
+#[allow(clippy::needless_pass_by_value)] // kube's signature.
+fn on_error(notebook: Arc<Notebook>, error: &WriteError, shared: Arc<Shared>) -> Action {
+    let key = Key::of(notebook.as_ref());
+    if !error.is_worth_a_retry() {
+        debug!(notebook = %key, "{error}");
+        return Action::await_change();
+    }
+    let wait = shared.backoff.failed(&key);
+    warn!(notebook = %key, retry_in_seconds = wait.as_secs(), "{error}");
+    Action::requeue(wait)
+}

@@ -1,0 +1,117 @@
+//! What is said of a Notebook: Kubeflow's fields with Kubeflow's meaning, and one reason with a sentence.
+
+mod asked;
+mod why;
+
+use carrel_api::notebook::{Condition, ContainerState, NotebookStatus, Phase, READY, Reason, STOPPED};
+use carrel_runtime::apply::WriteError;
+use jiff::Timestamp;
+
+use crate::observe::{Observed, SlimPod, SlimPodCondition};
+use crate::plan::Plan;
+use crate::resolve::{Refusal, Resolved};
+use why::Why;
+
+/// What became of a plan, as far as a status speaks of it.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The first write that failed, and the kind of the child.
+    pub failed: Option<(&'static str, WriteError)>,
+}
+
+/// The status of a Notebook after its plan was carried out. `now` is used for the time of a transition only, so that
+/// the same memory gives the same status.
+pub fn status(
+    observed: &Observed,
+    resolved: &Result<Resolved, Refusal>,
+    plan: &Plan,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> NotebookStatus {
+    let why = why::why(observed, resolved, plan, outcome);
+    let pod = observed.pod.as_deref();
+    let server = resolved.as_ref().ok().map(|resolved| resolved.server.as_str());
+    let mut conditions = vec![ready(&why), stopped(&why)];
+    for condition in &mut conditions {
+        condition.last_transition_time = Some(transition(observed.status.condition(&condition.type_), condition, now));
+    }
+    conditions.extend(pod.into_iter().flat_map(mirrored));
+    NotebookStatus {
+        ready_replicas: observed
+            .stateful_set
+            .ours()
+            .and_then(|set| set.status.as_ref()?.ready_replicas)
+            .unwrap_or(0)
+            .clamp(0, 1),
+        container_state: pod.map(|pod| container_state(pod, observed, server)).unwrap_or_default(),
+        conditions,
+        phase: Some(why.phase),
+        reason: (why.phase != Phase::Running).then_some(why.reason),
+        observed_generation: observed.notebook.metadata.generation,
+        node_name: pod.and_then(|pod| pod.spec.node_name.clone()),
+        resources: resolved.as_ref().map(asked::resources).unwrap_or_default(),
+        volumes: resolved.as_ref().map(asked::claims).unwrap_or_default(),
+    }
+}
+
+fn ready(why: &Why) -> Condition {
+    Condition {
+        type_: READY.to_owned(),
+        status: truth(why.phase == Phase::Running),
+        reason: Some(why.reason.as_str().to_owned()),
+        message: Some(why.message.clone()),
+        ..Condition::default()
+    }
+}
+
+/// A reason stands here only while the notebook is stopped: Kubeflow's web app shows whatever has one.
+fn stopped(why: &Why) -> Condition {
+    let stopped = why.phase == Phase::Stopped;
+    Condition {
+        type_: STOPPED.to_owned(),
+        status: truth(stopped),
+        reason: stopped.then(|| Reason::StoppedByOwner.as_str().to_owned()),
+        message: stopped.then(|| why.message.clone()),
+        ..Condition::default()
+    }
+}
+
+fn truth(value: bool) -> String {
+    if value { "True" } else { "False" }.to_owned()
+}
+
+/// When a condition's status last changed: stays what it was while the status does.
+fn transition(before: Option<&Condition>, condition: &Condition, now: Timestamp) -> Timestamp {
+    let kept = before.filter(|before| before.status == condition.status).and_then(|before| before.last_transition_time);
+    // A Kubernetes time has whole seconds; a finer one would differ from itself once stored.
+    kept.unwrap_or_else(|| Timestamp::from_second(now.as_second()).unwrap_or(now))
+}
+
+/// The pod's conditions, as Kubeflow mirrors them, with their own times (Kubeflow writes the present, and never rests).
+/// `Ready` is left out, since Carrel's own implies it, and a reason without a message, which Kubeflow's web app can't
+/// read.
+fn mirrored(pod: &SlimPod) -> impl Iterator<Item = Condition> {
+    pod.status.conditions.iter().filter(|condition| condition.type_ != READY).map(|condition: &SlimPodCondition| {
+        let message = condition.message.clone().filter(|message| !message.is_empty());
+        Condition {
+            type_: condition.type_.clone(),
+            status: condition.status.clone(),
+            last_probe_time: condition.last_probe_time.as_ref().map(|time| time.0),
+            last_transition_time: condition.last_transition_time.as_ref().map(|time| time.0),
+            reason: message.as_ref().and(condition.reason.clone()).filter(|reason| !reason.is_empty()),
+            message,
+        }
+    })
+}
+
+/// The state of the container that is named like the Notebook, as in Kubeflow, or else of the first one: names differ
+/// with `generateName`, and nobody should see an empty state for it.
+fn container_state(pod: &SlimPod, observed: &Observed, server: Option<&str>) -> ContainerState {
+    let own = observed.notebook.metadata.name.as_deref();
+    let of = |name: &str| pod.status.container_statuses.iter().find(|status| status.name == name);
+    let found = own.and_then(of).or_else(|| server.and_then(of));
+    found.and_then(|status| status.state.clone()).map(ContainerState::from).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,51 @@
+//! Stories: what was observed of a Notebook, as YAML, read through the same front door as objects of the API server.
+
+use std::sync::Arc;
+
+use carrel_api::notebook::Notebook;
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Service;
+use kube::ResourceExt;
+use serde::Deserialize;
+
+use crate::Settings;
+use crate::observe::{Child, Observed, SlimPod};
+use crate::resolve::resolve;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Story {
+    notebook: Notebook,
+    stateful_set: Option<StatefulSet>,
+    service: Option<Service>,
+    pod: Option<SlimPod>,
+}
+
+/// Reads a story. `@OWNER_TEMPLATE@` stands for the hash of the Notebook's own template.
+pub(crate) fn story(text: &str) -> Observed {
+    let observed = observed(text);
+    match resolve(&observed, &Settings::default()) {
+        Ok(resolved) => self::observed(&text.replace("@OWNER_TEMPLATE@", &resolved.owner_template)),
+        Err(_) => observed,
+    }
+}
+
+fn observed(text: &str) -> Observed {
+    let story: Story = serde_saphyr::from_str(text).unwrap();
+    let uid = story.notebook.uid().unwrap();
+    let status = story.notebook.status.as_ref().and_then(|status| status.valid()).cloned();
+    Observed {
+        status: status.unwrap_or_default(),
+        stateful_set: Child::of(story.stateful_set.map(Arc::new), &uid),
+        service: Child::of(story.service.map(Arc::new), &uid),
+        pod: story.pod.map(Arc::new),
+        notebook: Arc::new(story.notebook),
+    }
+}
+
+/// A story of a Notebook that asks for this pod spec and nothing else.
+pub(crate) fn asks_for(pod_spec: &str) -> Observed {
+    story(&format!(
+        "notebook: {{metadata: {{name: iris, namespace: team-a, uid: n-1}}, spec: {{template: {{spec: {pod_spec}}}}}}}"
+    ))
+}
