@@ -1,2 +1,31 @@
-//! The one binary.
-fn main() {}
+//! Carrel's one binary. Each part of the suite is a subcommand; `carrel --help` lists them.
+
+mod args;
+mod controllers;
+mod docs;
+mod logs;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+
+/// Fewer pages for the same caches than the system's allocator, and no slower.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let result = match Args::parse().command {
+        Command::Controllers(args) => controllers::run(*args).map_err(|error| error.to_string()),
+        Command::Crds => docs::crds().map_err(|error| error.to_string()),
+        Command::Reasons => docs::reasons().map_err(|error| error.to_string()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("carrel: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}

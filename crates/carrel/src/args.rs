@@ -1,0 +1,121 @@
+//! The command line. Environment variables of Kubeflow's controllers are understood where they mean the same.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Notebooks, volumes, TensorBoards and the teams that use them, as a service on any Kubernetes.
+#[derive(Debug, Parser)]
+#[command(version, about, long_about = None)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the controllers: they look after Notebooks until they are asked to end (SIGTERM, Ctrl+C).
+    Controllers(Box<ControllersArgs>),
+    /// Print the CustomResourceDefinitions as YAML, for `kubectl apply -f -`.
+    Crds,
+    /// Print the reasons that conditions give, as a table in Markdown.
+    Reasons,
+}
+
+#[derive(Debug, Parser)]
+pub(crate) struct ControllersArgs {
+    /// Look after this namespace alone; all namespaces if absent.
+    #[arg(short, long, value_parser = name)]
+    pub(crate) namespace: Option<String>,
+
+    /// The kubeconfig file; $KUBECONFIG, ~/.kube/config or the pod's ServiceAccount if absent.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+
+    /// The context of the kubeconfig to use; its current one if absent.
+    #[arg(long)]
+    pub(crate) context: Option<String>,
+
+    /// Where /livez, /readyz and /metrics are served.
+    #[arg(long, env = "CARREL_LISTEN", default_value = "0.0.0.0:8080", value_name = "ADDRESS:PORT")]
+    pub(crate) listen: SocketAddr,
+
+    /// Work only while holding a Lease, so that several replicas can stand by for each other.
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub(crate) leader_elect: bool,
+
+    /// The namespace of the Lease; the pod's own in a cluster.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "carrel-system", value_parser = name)]
+    pub(crate) lease_namespace: String,
+
+    /// The name of the Lease.
+    #[arg(long, default_value = "carrel-controllers", value_parser = name)]
+    pub(crate) lease_name: String,
+
+    /// Who claims the Lease, unique to this process; the pod's name in a cluster, else made from host and process.
+    #[arg(long, env = "POD_NAME")]
+    pub(crate) identity: Option<String>,
+
+    /// Give pods without a securityContext `fsGroup: 100`, so that the server's user can write its volumes.
+    #[arg(long, env = "ADD_FSGROUP", default_value = "true", action = clap::ArgAction::Set, value_parser = truth, value_name = "BOOL")]
+    pub(crate) add_fsgroup: bool,
+
+    /// How log lines look.
+    #[arg(long, env = "CARREL_LOG_FORMAT", default_value = "text", value_enum)]
+    pub(crate) log_format: LogFormat,
+
+    /// What is logged: a level, or directives such as `info,carrel_notebook=debug`.
+    #[arg(long, env = "CARREL_LOG", default_value = "info", value_name = "FILTER")]
+    pub(crate) log: String,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// A line for people.
+    Text,
+    /// A JSON object a line, for machines.
+    Json,
+}
+
+/// Kubeflow takes anything but `true` for false; here a slip of the pen is told.
+fn truth(text: &str) -> Result<bool, String> {
+    match text {
+        "true" => Ok(true),
+        "false" | "" => Ok(false),
+        _ => Err("must be true or false".to_owned()),
+    }
+}
+
+/// A name as namespaces and Leases have it (RFC 1123 label).
+fn name(text: &str) -> Result<String, String> {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if text.is_empty() || text.len() > 63 || !text.chars().all(inner) || text.starts_with('-') || text.ends_with('-') {
+        return Err("must be 1 to 63 of a-z, 0-9 and -, and neither begin nor end with -".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_wrong_setting_is_told_in_a_sentence() {
+        for (args, expected) in [
+            (["carrel", "controllers", "--namespace=Team_A"], "neither begin nor end with -"),
+            (["carrel", "controllers", "--add-fsgroup=yes"], "must be true or false"),
+            (["carrel", "controllers", "--listen=8080"], "invalid socket address"),
+            (["carrel", "controllers", "--log-format=xml"], "possible values: text, json"),
+        ] {
+            let error = Args::try_parse_from(args).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

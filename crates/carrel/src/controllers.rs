@@ -1,0 +1,123 @@
+//! `carrel controllers`: wires the controllers to one client, one lease and one set of caches.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use carrel_notebook::{Controller, Scope, Settings, start};
+use carrel_runtime::lease::{self, Claim, Keeper};
+use carrel_runtime::metrics::{CountRequests, Metrics};
+use carrel_runtime::process::{self, Health};
+use futures::FutureExt;
+use kube::client::ClientBuilder;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use tokio::sync::oneshot;
+use tracing::{error, info};
+
+use crate::args::ControllersArgs;
+use crate::logs;
+
+/// Why the controllers can't start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error(transparent)]
+    Logs(#[from] logs::FilterError),
+    #[error("can't read the kubeconfig {file}: {source}")]
+    Kubeconfig { file: String, source: Box<kube::config::KubeconfigError> },
+    #[error("no cluster to talk to: {0}; give --kubeconfig, or run in a pod with a ServiceAccount")]
+    NoCluster(#[from] Box<kube::config::InferConfigError>),
+    #[error("can't make a client from the kubeconfig: {0}")]
+    Client(#[from] Box<kube::Error>),
+    #[error(transparent)]
+    Listen(#[from] process::ListenError),
+    #[error("the operating system refuses: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// Runs until the process is asked to end.
+pub(crate) fn run(args: ControllersArgs) -> Result<(), StartError> {
+    logs::start(&args.log, args.log_format)?;
+    // Fails only if a provider is installed already, and then there is one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(args))
+}
+
+async fn serve(args: ControllersArgs) -> Result<(), StartError> {
+    let metrics = Arc::new(Metrics::default());
+    let client = client(&args, metrics.clone()).await?;
+    let listener = process::listen(args.listen).await?;
+    let health = Health::default();
+    let scope = args.namespace.map_or(Scope::Cluster, Scope::Namespace);
+    info!(version = env!("CARGO_PKG_VERSION"), address = %args.listen, ?scope, "starting");
+
+    let end = async {
+        match process::asked_to_end().await {
+            Ok(()) => info!("asked to end"),
+            Err(error) => error!("can't hear signals: {error}"),
+        }
+    }
+    .shared();
+    let (stopped, all_stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(process::serve(listener, health.clone(), metrics.clone(), all_stopped.map(drop)));
+
+    let (keeper, claim) = if args.leader_elect {
+        let identity = args.identity.unwrap_or_else(|| format!("{}-{}", host(), std::process::id()));
+        let settings = lease::Settings {
+            namespace: args.lease_namespace,
+            name: args.lease_name,
+            identity,
+            duration: lease::DURATION,
+        };
+        let (keeper, claim) = Keeper::new(client.clone(), settings);
+        (Some(keeper), claim)
+    } else {
+        metrics.leads(true);
+        (None, Claim::always())
+    };
+    let (worked, work_done) = oneshot::channel::<()>();
+    let keeping = keeper.map(|mut keeper| {
+        let metrics = metrics.clone();
+        tokio::spawn(async move {
+            keeper.run(work_done.map(drop), move |leads| metrics.leads(leads)).await;
+            keeper.release().await;
+        })
+    });
+
+    let settings = Settings { add_fs_group: args.add_fsgroup };
+    Box::pin(start(Controller { client, scope, settings, claim, health, metrics }, end)).await;
+    // Only now, with nothing left that writes, may another process take over.
+    drop(worked);
+    if let Some(Err(error)) = futures::future::OptionFuture::from(keeping).await {
+        error!("the lease's keeper failed: {error}");
+    }
+    drop(stopped);
+    if let Err(error) = serving.await {
+        error!("the server of /metrics failed: {error}");
+    }
+    info!("ended");
+    Ok(())
+}
+
+async fn client(args: &ControllersArgs, metrics: Arc<Metrics>) -> Result<Client, StartError> {
+    let options = KubeConfigOptions { context: args.context.clone(), ..KubeConfigOptions::default() };
+    let broken = |file: String| move |source| StartError::Kubeconfig { file, source: Box::new(source) };
+    let config = match (&args.kubeconfig, &args.context) {
+        (Some(file), _) => {
+            let name = file.display().to_string();
+            let kubeconfig = Kubeconfig::read_from(file).map_err(broken(name.clone()))?;
+            Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(broken(name))?
+        }
+        (None, Some(_)) => {
+            let files = std::env::var("KUBECONFIG").unwrap_or_else(|_| "~/.kube/config".to_owned());
+            Config::from_kubeconfig(&options).await.map_err(broken(files))?
+        }
+        (None, None) => Config::infer().await.map_err(Box::new)?,
+    };
+    let builder = ClientBuilder::try_from(config).map_err(Box::new)?;
+    Ok(builder.with_layer(&CountRequests(metrics)).build())
+}
+
+fn host() -> String {
+    let file = PathBuf::from("/proc/sys/kernel/hostname");
+    std::fs::read_to_string(file).map_or_else(|_| "carrel".to_owned(), |name| name.trim().to_owned())
+}
