@@ -19,7 +19,7 @@ pub(crate) enum Command {
     Controllers(Box<ControllersArgs>),
     /// Print the CustomResourceDefinitions as YAML, for `kubectl apply -f -`.
     Crds,
-    /// Print the reasons that conditions give, as a table in Markdown.
+    /// Print what the reasons of conditions mean, as a page in Markdown.
     Reasons,
 }
 
@@ -52,6 +52,10 @@ pub(crate) struct ControllersArgs {
     /// The name of the Lease.
     #[arg(long, default_value = "carrel-controllers", value_parser = name)]
     pub(crate) lease_name: String,
+
+    /// Seconds that the Lease is good for without a renewal: how long an outage of the leader lasts at most.
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(3..=3600), value_name = "SECONDS")]
+    pub(crate) lease_duration: u64,
 
     /// Who claims the Lease, unique to this process; the pod's name in a cluster, else made from host and process.
     #[arg(long, env = "POD_NAME")]

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use carrel_notebook::{Controller, Scope, Settings, start};
 use carrel_runtime::lease::{self, Claim, Keeper};
@@ -66,7 +67,7 @@ async fn serve(args: ControllersArgs) -> Result<(), StartError> {
             namespace: args.lease_namespace,
             name: args.lease_name,
             identity,
-            duration: lease::DURATION,
+            duration: Duration::from_secs(args.lease_duration),
         };
         let (keeper, claim) = Keeper::new(client.clone(), settings);
         (Some(keeper), claim)

@@ -1,5 +1,7 @@
 //! Log lines, for people or for machines.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::args::LogFormat;
@@ -18,7 +20,8 @@ pub(crate) fn start(filter: &str, format: LogFormat) -> Result<(), FilterError> 
     // kube's own span of a reconcile would repeat ours on each line.
     let directives = format!("{filter},kube_runtime::controller=warn");
     let filter = EnvFilter::builder().parse(directives).map_err(|error| wrong(error.to_string()))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     match format {
         LogFormat::Text => lines.try_init(),
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).try_init(),

@@ -171,7 +171,8 @@ fn problem(kind: &str, error: &watcher::Error) -> String {
         _ => None,
     };
     match status {
-        Some(status) if status.is_not_found() => {
+        // An API group that is not there at all answers in plain text, which has no reason.
+        Some(status) if status.code == 404 => {
             format!("the API server does not serve {kind}: waiting for its CRD (kubectl apply -k deploy/crds)")
         }
         Some(status) if status.is_forbidden() => {

@@ -77,9 +77,6 @@ fn schema() -> Value {
             "metadata": {"type": "object"},
             "spec": {
                 "type": "object",
-                // An object without a spec is judged by the rule below like one whose spec is empty. Were spec
-                // required instead, the status of an older object that lacks it could not be written any more.
-                "default": {},
                 "properties": {"template": {
                     "type": "object",
                     "properties": {
@@ -101,6 +98,12 @@ fn schema() -> Value {
             },
             "status": status(),
         },
+        // An object that is older than this rule and has no spec must still get a status.
+        "x-kubernetes-validations": [{
+            "rule": "has(self.spec) || (oldSelf.hasValue() && !has(oldSelf.value().spec))",
+            "optionalOldSelf": true,
+            "message": "spec is required: spec.template.spec.containers must have at least one container",
+        }],
     })
 }
 

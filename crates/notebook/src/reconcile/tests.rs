@@ -214,7 +214,7 @@ async fn who_does_not_hold_the_lease_writes_nothing() {
         namespace: "n".into(),
         name: "l".into(),
         identity: "i".into(),
-        duration: carrel_runtime::lease::DURATION,
+        duration: Duration::from_secs(15),
     };
     let silent = client(|_| Mood::Hangs, desk.requests.clone(), desk.answers.clone());
     let (_keeper, claim) = carrel_runtime::lease::Keeper::new(silent.clone(), settings);

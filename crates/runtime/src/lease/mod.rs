@@ -20,9 +20,6 @@ use tracing::{info, warn};
 
 use judge::{Observed, Step, judge};
 
-/// How long a lease is good for without a renewal. client-go's default, which admins know.
-pub const DURATION: Duration = Duration::from_secs(15);
-
 /// Which Lease to claim, and for whom.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -32,7 +29,7 @@ pub struct Settings {
     pub name: String,
     /// Who claims it; unique to this process.
     pub identity: String,
-    /// How long it is good for without a renewal; whole seconds.
+    /// How long it is good for without a renewal; whole seconds. 15 s is client-go's default, which admins know.
     pub duration: Duration,
 }
 

@@ -66,8 +66,12 @@ impl Server {
     }
 
     fn keeper(&self, identity: &str) -> (Keeper, Claim) {
-        let settings =
-            Settings { namespace: "n".into(), name: "l".into(), identity: identity.into(), duration: DURATION };
+        let settings = Settings {
+            namespace: "n".into(),
+            name: "l".into(),
+            identity: identity.into(),
+            duration: Duration::from_secs(15),
+        };
         Keeper::new(self.client(), settings)
     }
 
