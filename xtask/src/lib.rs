@@ -1,1 +1,8 @@
-//! What a developer runs.
+//! What a developer of Carrel runs: local clusters, images, and what is built on them.
+
+pub mod cluster;
+pub mod home;
+pub mod images;
+pub mod node;
+pub mod packages;
+pub mod progress;

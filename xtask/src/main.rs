@@ -1,2 +1,66 @@
-//! What a developer runs.
-fn main() {}
+//! `cargo xtask`: what a developer runs.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xtask::images::Image;
+use xtask::{cluster, images, node};
+
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", about = "What a developer of Carrel runs.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Kubernetes clusters on this machine.
+    #[command(subcommand)]
+    Cluster(cluster::Action),
+    /// Build container images, and print their references; running nodes find them from then on.
+    Images {
+        /// Of these, what changed is built; none: all
+        images: Vec<Image>,
+        /// Also Carrel's own image, from the workspace as it is
+        #[arg(long)]
+        carrel: bool,
+        /// Install missing system packages without asking
+        #[arg(long)]
+        yes: bool,
+    },
+    /// What runs inside a real node.
+    #[command(subcommand, hide = true)]
+    Node(node::Inside),
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Cluster(action) => cluster::run(action),
+        Command::Node(inside) => node::run(&inside),
+        Command::Images { mut images, carrel, yes } => {
+            if images.is_empty() && !carrel {
+                images = vec![Image::Pause, Image::Coredns, Image::Jupyter];
+            }
+            images::ensure_with(&images, yes)?;
+            for image in images {
+                println!("{image}");
+            }
+            if carrel {
+                println!("{}", images::carrel()?);
+            }
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Carrel's own image, from the workspace as it is now.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
+
+use super::pack::Layer;
+use super::store::Store;
+use crate::home::{Lock, repository};
+use crate::progress::Step;
+
+const WEEK: Duration = Duration::from_hours(7 * 24);
+
+/// Builds the `carrel` binary without any library beside it, publishes it as an image, and returns the image's
+/// reference. The tag ends with 12 digits of the image's digest, so a changed binary is another image.
+pub fn carrel() -> Result<String> {
+    let step = Step::start("building the image of carrel");
+    let binary = binary(&step)?;
+    let _lock = Lock::take("images")?;
+    let store = Store::open()?;
+    let config = json!({"User": "65532:65532", "Entrypoint": ["/carrel"]});
+    let name = |digest: &str| {
+        let short: String = digest.trim_start_matches("sha256:").chars().take(12).collect();
+        format!("localhost/carrel:{}-{short}", env!("CARGO_PKG_VERSION"))
+    };
+    let reference = store.publish(name, "", &config, &[Layer::files([("carrel", &binary, 0o755)])])?;
+    // A tag is a state of the code; clusters run those of the last days.
+    store.prune(|other, age| other.starts_with("localhost/carrel:") && other != reference && age > WEEK)?;
+    step.done();
+    Ok(reference)
+}
+
+/// Compiles it with glibc inside, which needs no other target than the machine's own, and resolves cluster names.
+fn binary(step: &Step) -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let target = host()?;
+    let mut child = Command::new(cargo)
+        .args(["build", "--release", "--package=carrel", "--message-format=json", "--target", &target])
+        // Not by RUSTFLAGS: those would apply to build scripts and to what else uses the folder.
+        .arg("--config")
+        .arg(format!("target.{target}.rustflags=[\"-Ctarget-feature=+crt-static\"]"))
+        .current_dir(repository())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .context("cannot run cargo")?;
+    let (mut binary, mut compiled, mut errors) = (None, 0_usize, String::new());
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).lines() {
+            let message: Value = serde_json::from_str(&line?).unwrap_or_default();
+            let text = |path: &str| message.pointer(path).and_then(Value::as_str);
+            match text("/reason") {
+                Some("compiler-artifact") => {
+                    compiled = compiled.saturating_add(1);
+                    step.far(format!("{compiled} crates compiled"));
+                    if text("/target/name") == Some("carrel") {
+                        binary = text("/executable").map(PathBuf::from).or(binary);
+                    }
+                }
+                Some("compiler-message") if text("/message/level") == Some("error") => {
+                    errors.push_str(text("/message/rendered").unwrap_or_default());
+                }
+                _ => {}
+            }
+        }
+    }
+    if !child.wait()?.success() {
+        bail!("carrel does not compile; `cargo build --package=carrel` says why\n{errors}");
+    }
+    binary.context("cargo named no binary of carrel")
+}
+
+/// The machine's own target, such as `x86_64-unknown-linux-gnu`.
+fn host() -> Result<String> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let answer = Command::new(rustc).arg("-vV").current_dir(repository()).output().context("cannot run rustc")?;
+    let text = String::from_utf8_lossy(&answer.stdout);
+    let host = text.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
+    Ok(host.to_owned())
+}
