@@ -1,8 +1,11 @@
 //! What a developer of Carrel runs: local clusters, images, and what is built on them.
 
 pub mod cluster;
+pub mod demo;
+pub mod generate;
 pub mod home;
 pub mod images;
+pub mod jupyter;
 pub mod node;
 pub mod packages;
 pub mod progress;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::images::Image;
-use xtask::{cluster, images, node};
+use xtask::{cluster, demo, generate, images, node};
 
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask", about = "What a developer of Carrel runs.")]
@@ -30,6 +30,10 @@ enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// From nothing to a model trained in a notebook, on a cluster of its own or a given one; or back to nothing.
+    Demo(demo::Arguments),
+    /// Write the files that are generated: schemas from Kubernetes' own, CRDs from the code.
+    Generate(generate::Arguments),
     /// What runs inside a real node.
     #[command(subcommand, hide = true)]
     Node(node::Inside),
@@ -48,6 +52,8 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Cluster(action) => cluster::run(action),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Generate(arguments) => generate::run(&arguments),
         Command::Node(inside) => node::run(&inside),
         Command::Images { mut images, carrel, yes } => {
             if images.is_empty() && !carrel {

@@ -188,6 +188,52 @@ mod tests {
         assert_eq!(spec["x-kubernetes-validations"].as_array().unwrap().len(), 3);
     }
 
+    /// A value that has every field of a schema.
+    fn whole(schema: &Value) -> Value {
+        if let Some(first) = schema["enum"].get(0) {
+            return first.clone();
+        }
+        if schema["x-kubernetes-int-or-string"] == true {
+            return "1".into();
+        }
+        match (schema["type"].as_str().unwrap(), schema["format"].as_str()) {
+            ("object", _) => match (&schema["properties"], &schema["additionalProperties"]) {
+                (Value::Object(properties), _) => {
+                    properties.iter().map(|(name, field)| (name.clone(), whole(field))).collect()
+                }
+                (_, Value::Object(_)) => json!({"key": whole(&schema["additionalProperties"])}),
+                _ => json!({}),
+            },
+            ("array", _) => json!([whole(&schema["items"])]),
+            ("string", Some("date-time")) => "2026-01-01T00:00:00Z".into(),
+            ("string", Some("byte")) => "YQ==".into(),
+            ("string", _) => "a".into(),
+            ("integer", _) => 1.into(),
+            ("boolean", _) => true.into(),
+            other => panic!("a schema that this test does not know: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn our_types_know_every_field_of_the_schema() {
+        let schema = schema();
+        let whole = whole(&schema["properties"]["spec"]);
+        let spec: crate::Checked<crate::notebook::NotebookSpec> = serde_json::from_value(whole.clone()).unwrap();
+        assert!(spec.valid().is_some(), "{spec:?}");
+        assert_eq!(serde_json::to_value(&spec).unwrap(), whole);
+    }
+
+    #[test]
+    fn the_status_has_a_field_in_the_schema_for_each_of_ours() {
+        let schema = schema();
+        let whole = whole(&schema["properties"]["status"]);
+        let mut whole = whole;
+        whole["phase"] = "Running".into();
+        whole["reason"] = "Creating".into();
+        let status: crate::notebook::NotebookStatus = serde_json::from_value(whole.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&status).unwrap(), whole);
+    }
+
     /// Client-side apply keeps the whole object in an annotation, and annotations have this limit.
     #[test]
     fn the_definition_fits_a_plain_kubectl_apply() {
