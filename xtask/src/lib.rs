@@ -9,3 +9,4 @@ pub mod jupyter;
 pub mod node;
 pub mod packages;
 pub mod progress;
+pub mod test;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::images::Image;
-use xtask::{cluster, demo, generate, images, node};
+use xtask::{cluster, demo, generate, images, node, test};
 
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask", about = "What a developer of Carrel runs.")]
@@ -34,6 +34,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Write the files that are generated: schemas from Kubernetes' own, CRDs from the code.
     Generate(generate::Arguments),
+    /// Everything that CI runs, or its fast part.
+    Test(test::Arguments),
     /// What runs inside a real node.
     #[command(subcommand, hide = true)]
     Node(node::Inside),
@@ -54,6 +56,7 @@ fn run(command: Command) -> Result<()> {
         Command::Cluster(action) => cluster::run(action),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
         Command::Node(inside) => node::run(&inside),
         Command::Images { mut images, carrel, yes } => {
             if images.is_empty() && !carrel {

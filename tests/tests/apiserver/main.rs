@@ -1,0 +1,10 @@
+//! What the API server, Kubernetes' own controllers and Carrel do together; fake nodes make pods ready. A file a subject.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod children;
+mod kind;
+mod life;
+mod outsiders;
+mod process;
+mod refusals;
+mod status;

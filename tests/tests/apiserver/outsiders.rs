@@ -1,0 +1,133 @@
+//! Objects that got around the rules, and a cluster that lacks what Carrel needs: on a cluster of the test's own, since
+//! the CRD is everybody's.
+
+use anyhow::{Context, Result, ensure};
+use carrel_tests::{Controllers, eventually, run};
+use serde_json::{Value, json};
+use xtask::cluster::{Cluster, Nodes, Options};
+
+/// A cluster that goes with the test.
+struct Own(Cluster);
+
+impl Own {
+    fn up() -> Result<Self> {
+        let name = format!("test-own-{}", std::process::id());
+        Ok(Self(Cluster::up(&Options { name, nodes: Nodes::None, ..Options::default() })?))
+    }
+
+    fn kubectl(&self, arguments: &[&str]) -> Result<String> {
+        run(self.0.kubectl().args(arguments))
+    }
+
+    fn apply(&self, object: &Value) -> Result<()> {
+        let file = tempfile::NamedTempFile::new()?;
+        std::fs::write(file.path(), object.to_string())?;
+        let path = file.path().to_str().context("a path that is no text")?;
+        self.kubectl(&["apply", "--server-side", "--force-conflicts", "-f", path]).map(drop)
+    }
+
+    fn status(&self, name: &str) -> Result<Value> {
+        Ok(serde_json::from_str::<Value>(&self.kubectl(&["get", "nb", name, "-o", "json"])?)?["status"].take())
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        if let Err(error) = Cluster::down(self.0.name()) {
+            eprintln!("the test's cluster stays: {error:#}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_missing_crd_is_named_and_objects_older_than_its_rules_hurt_nobody() -> Result<()> {
+    let own = Own::up()?;
+    let controllers = Controllers::start(&own.0.carrel_kubeconfig(), &["--leader-elect=false"])?;
+    eventually("the sentence", async || {
+        let (code, body) = controllers.page("/readyz")?;
+        ensure!(code == 503 && body.contains("notebooks: the API server does not serve notebooks"), "{code} {body}");
+        ensure!(!body.contains("services:"), "the others are there: {body}");
+        Ok(())
+    })
+    .await?;
+    assert_eq!(controllers.page("/livez")?.0, 200, "waiting is no fault");
+
+    // As some clusters have had it: no rules at all.
+    let crd = carrel_api::notebook::crd::definition();
+    let mut lax = crd.clone();
+    for version in lax["spec"]["versions"].as_array_mut().context("no versions")? {
+        version["schema"] =
+            json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
+    }
+    own.apply(&lax)?;
+    let odd = [
+        ("null-spec", json!(null), "spec: invalid type: null"),
+        ("empty-spec", json!({}), "spec.template is missing"),
+        ("no-pod", json!({"template": {}}), "spec.template.spec is missing"),
+        ("no-containers", json!({"template": {"spec": {"containers": []}}}), "containers is empty"),
+        ("no-image", json!({"template": {"spec": {"containers": [{"name": "a"}]}}}), "containers[0].image is missing"),
+        ("list", json!(["what", "is", "this"]), "spec: "),
+        (
+            "text-port",
+            json!({"template": {"spec": {"containers": [{"name": "a", "image": "i", "ports": [{"containerPort": "x"}]}]}}}),
+            "containerPort: invalid type: string \"x\"",
+        ),
+    ];
+    eventually("the lax CRD", async || own.kubectl(&["get", "nb"])).await?;
+    let notebook = |name: &str| json!({"apiVersion": "kubeflow.org/v1", "kind": "Notebook", "metadata": {"name": name, "namespace": "default"}});
+    own.apply(&notebook("no-spec"))?;
+    for (name, spec, _) in &odd {
+        let mut object = notebook(name);
+        object["spec"] = spec.clone();
+        own.apply(&object)?;
+    }
+    controllers.ready().await?;
+    let told = async |name: &str, message: &str| {
+        eventually(&format!("the status of {name}"), async || {
+            let status = own.status(name)?;
+            ensure!(status["phase"] == "Error" && status["reason"] == "InvalidSpec", "{status}");
+            let said = status["conditions"][0]["message"].as_str().unwrap_or_default();
+            ensure!(said.contains(message), "{said}");
+            Ok(())
+        })
+        .await
+    };
+    told("no-spec", "spec.template is missing").await?;
+    for (name, _, message) in &odd {
+        told(name, message).await?;
+    }
+
+    // The rules come, and what broke them before is still there: its status can be written, and others work.
+    own.apply(&crd)?;
+    let mut good = notebook("good");
+    good["spec"] = json!({"template": {"spec": {"containers": [{"name": "a", "image": "i"}]}}});
+    eventually("the rules", async || {
+        let mut wrong = good.clone();
+        wrong["metadata"]["name"] = "wrong".into();
+        wrong["spec"] = json!({});
+        ensure!(own.apply(&wrong).is_err(), "the rules are not in force yet");
+        Ok(())
+    })
+    .await?;
+    own.apply(&good)?;
+    eventually("the good one", async || {
+        let status = own.status("good")?;
+        ensure!(["Creating", "Unschedulable"].contains(&status["reason"].as_str().unwrap_or_default()), "{status}");
+        Ok(())
+    })
+    .await?;
+    for name in ["no-spec", "empty-spec", "no-pod"] {
+        own.kubectl(&[
+            "patch",
+            "nb",
+            name,
+            "--subresource=status",
+            "--type=json",
+            "-p",
+            r#"[{"op": "remove", "path": "/status"}]"#,
+        ])?;
+        told(name, "is missing").await?;
+    }
+    assert!(!controllers.log().contains("panicked"), "{}", controllers.log());
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! The architecture's absences: what may not know what.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Each crate of the workspace, and every crate that it depends on for what users run (not for its tests).
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--locked", "--offline"])
+        .current_dir(xtask::home::repository())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let names: BTreeMap<&str, &str> = metadata["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|package| (package["id"].as_str().unwrap(), package["name"].as_str().unwrap()))
+        .collect();
+    let mut edges: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for node in metadata["resolve"]["nodes"].as_array().unwrap() {
+        let normal =
+            |dependency: &&Value| dependency["dep_kinds"].as_array().unwrap().iter().any(|kind| kind["kind"].is_null());
+        let targets =
+            node["deps"].as_array().unwrap().iter().filter(normal).map(|dep| names[dep["pkg"].as_str().unwrap()]);
+        edges.entry(names[node["id"].as_str().unwrap()]).or_default().extend(targets);
+    }
+    let reach = |from: &str| {
+        let (mut seen, mut open) = (BTreeSet::new(), vec![from.to_owned()]);
+        while let Some(name) = open.pop() {
+            for next in edges.get(name.as_str()).into_iter().flatten() {
+                if seen.insert((*next).to_owned()) {
+                    open.push((*next).to_owned());
+                }
+            }
+        }
+        seen
+    };
+    let members = metadata["workspace_members"].as_array().unwrap();
+    members.iter().map(|id| names[id.as_str().unwrap()]).map(|name| (name.to_owned(), reach(name))).collect()
+}
+
+#[test]
+fn what_may_not_know_what_does_not() {
+    let all = dependencies();
+    let forbid = |from: &str, to: &[&str]| {
+        let known = all.get(from).unwrap_or_else(|| panic!("no crate {from}"));
+        for name in to {
+            assert!(!known.contains(*name), "{from} must not know {name} (ARCHITECTURE.md)");
+        }
+    };
+    let controllers = ["carrel-notebook"];
+    forbid("carrel-api", &["tokio", "kube-client", "kube-runtime", "hyper", "carrel-runtime"]);
+    forbid("carrel-runtime", &["carrel-api", "clap", "tracing-subscriber"]);
+    for one in controllers {
+        forbid("carrel-api", &[one]);
+        forbid("carrel-runtime", &[one]);
+        forbid(one, &["clap", "carrel"]);
+        for other in controllers.iter().filter(|other| **other != one) {
+            forbid(one, &[other]);
+        }
+    }
+    for (name, known) in &all {
+        let outside = !["xtask", "carrel-tests"].contains(&name.as_str());
+        if outside {
+            forbid(name, &["xtask", "carrel-tests", "anyhow"]);
+        }
+        for never in ["openssl", "native-tls", "aws-lc-rs", "chrono", "serde_yaml"] {
+            assert!(!known.contains(never), "{name} must not know {never} (deny.toml)");
+        }
+    }
+}
+
+/// Pure rooms name nothing that waits or talks.
+#[test]
+fn pure_rooms_do_no_io() {
+    let source = xtask::home::repository().join("crates/notebook/src");
+    for room in [
+        "observe.rs",
+        "resolve.rs",
+        "plan.rs",
+        "children/mod.rs",
+        "children/service.rs",
+        "children/stateful_set.rs",
+        "status/mod.rs",
+        "status/why.rs",
+        "status/asked.rs",
+    ] {
+        let text = std::fs::read_to_string(source.join(room)).expect(room);
+        for word in
+            ["async ", ".await", "Client", "Api::", "std::fs", "std::env", "Timestamp::now", "SystemTime", "Instant"]
+        {
+            assert!(!text.contains(word), "{room} names {word:?}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The parts of the test run, in the order in which a mistake is cheapest to find.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+
+use super::scene::Scene;
+use super::tally::Tally;
+use crate::cluster::Nodes;
+use crate::home;
+use crate::packages;
+
+/// The version that CI checks with; another may know other rules.
+const CARGO_DENY: &str = "0.20.2";
+
+/// The cluster of the tests that need no containers. Fake nodes take 500 pods each.
+const FAKE: &str = "api";
+const FAKE_NODES: u32 = 4;
+
+fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).current_dir(home::repository());
+    // Set by the cargo that runs xtask, for xtask's own package.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR" {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// `cargo test` for the whole workspace, so that every part shares one build.
+fn cargo_test(arguments: &[&str]) -> Command {
+    cargo(&[&["test", "--workspace", "--locked", "--quiet"], arguments].concat())
+}
+
+/// Form and lints.
+pub(super) fn check(tally: &mut Tally) {
+    tally.command("format", &mut cargo(&["fmt", "--all", "--check"]));
+    let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-D", "warnings"];
+    tally.command("lints", &mut cargo(&clippy));
+}
+
+/// Tests of values, and of the architecture.
+pub(super) fn unit(tally: &mut Tally) {
+    tally.tests("unit tests", &mut cargo_test(&["--lib", "--bins"]));
+    tally.tests("examples in the docs", &mut cargo_test(&["--doc"]));
+    tally.tests("the house", &mut cargo_test(&["--test", "house"]));
+}
+
+/// Against a real API server with fake nodes.
+pub(super) fn apiserver(scene: &Scene, tally: &mut Tally, fast: bool) {
+    if !tally.check("a cluster with fake nodes", || scene.up(FAKE, Nodes::Fake(FAKE_NODES))) {
+        return;
+    }
+    tally.command("the CRDs by plain kubectl apply", &mut scene.kubectl(FAKE, &["apply", "-k", "deploy/crds"]));
+    tally.command("the binary", &mut cargo(&["build", "--workspace", "--bins", "--locked", "--quiet"]));
+    tally.command("generated files", &mut scene.xtask(&["generate", "--check"]));
+    // They mostly wait for the cluster, so there may be more of them than processors.
+    let arguments = ["--test", "apiserver", "--", "--test-threads=8"];
+    tally.tests("the API server", cargo_test(&arguments).envs(scene.environment(FAKE)));
+    if !fast {
+        let arguments = ["--test", "at_rest", "--", "--nocapture"];
+        tally.tests("a thousand notebooks at rest", cargo_test(&arguments).envs(scene.environment(FAKE)));
+    }
+    tally.command("the end of the cluster", &mut scene.xtask(&["cluster", "down", "--name", FAKE]));
+}
+
+/// Licences, sources and bans of what we depend on.
+pub(super) fn dependencies(tally: &mut Tally) {
+    tally.check("dependencies", || {
+        let tool = cargo_deny()?;
+        let arguments = ["--workspace", "check", "bans", "licenses", "sources"];
+        let status = Command::new(tool).args(arguments).current_dir(home::repository()).status()?;
+        ensure!(status.success(), "cargo deny: {status}");
+        Ok(())
+    });
+}
+
+/// Builds cargo-deny once; the build is kept beside the cluster's programs.
+fn cargo_deny() -> Result<PathBuf> {
+    let root = home::home()?.join("tools").join(format!("cargo-deny-{CARGO_DENY}"));
+    let tool = root.join("bin/cargo-deny");
+    if !tool.exists() {
+        let _lock = home::Lock::take("cargo-deny")?;
+        let step = crate::progress::Step::start("building cargo-deny");
+        let mut build = cargo(&["install", "cargo-deny", "--locked", "--quiet", "--version", CARGO_DENY, "--root"]);
+        let status = build.arg(&root).env("CARGO_TARGET_DIR", root.join("target")).status()?;
+        ensure!(status.success(), "cargo install cargo-deny: {status}");
+        std::fs::remove_dir_all(root.join("target"))?;
+        step.done();
+    }
+    Ok(tool)
+}
+
+/// The demo, and end to end on its cluster.
+pub(super) fn node(scene: &Scene, tally: &mut Tally) {
+    let what = "the demo, and notebooks on a real node";
+    if !packages::root() {
+        return tally.skip(what, "running containers needs root");
+    }
+    let demo: &[&str] = if scene.yes { &["demo", "--yes"] } else { &["demo"] };
+    if tally.command("the demo", &mut scene.xtask(demo)) {
+        let arguments = ["--test", "node", "--", "--nocapture"];
+        tally.tests("notebooks on a real node", cargo_test(&arguments).envs(scene.environment("demo")));
+        tally.command("the demo's end", &mut scene.xtask(&["demo", "--down"]));
+        tally.command("the demo again", &mut scene.xtask(demo));
+    }
+    tally.command("the demo's end, again", &mut scene.xtask(&["demo", "--down"]));
+}
