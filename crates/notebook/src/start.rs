@@ -19,7 +19,7 @@ use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Service;
 use kube::runtime::controller::{Action, Config};
-use kube::runtime::reflector::ObjectRef;
+use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher::{self, watcher};
 use kube::runtime::{Controller as Runner, WatchStreamExt};
 use kube::{Api, Client, Resource, ResourceExt};
@@ -80,67 +80,34 @@ pub struct Controller {
 
 /// Runs the controller until `end` comes, and returns when the reconciles that were under way are done.
 pub async fn start(controller: Controller, end: impl Future<Output = ()> + Clone + Send + Sync + 'static) {
-    let Controller { client, scope, settings, mut claim, health, metrics } = controller;
-    let writer = Writer::new(client.clone(), claim.clone(), metrics.clone());
+    let Controller { client, scope, settings, claim, health, metrics } = controller;
     let (wake, keys) = queue::<Notebook>();
-
-    let mut notebooks = Feed::<Notebook>::new("notebooks");
-    let mut stateful_sets = Feed::<StatefulSet>::new("statefulsets");
-    let mut services = Feed::<Service>::new("services");
-    let mut pods = Feed::<SlimPod>::new("pods");
-    let stores = Stores {
-        notebooks: notebooks.store(),
-        stateful_sets: stateful_sets.store(),
-        services: services.store(),
-        pods: pods.store(),
-    };
-    let house = Arc::new(House { settings, stores: stores.clone(), writer, statuses: Statuses::default() });
-    let backoff = Arc::new(Backoff::default());
-
-    notebooks.listen(wakes(wake.clone(), |notebook: &Notebook| Some(ObjectRef::from_obj(notebook))));
-    stateful_sets.listen(wakes(wake.clone(), owner));
-    services.listen(wakes(wake.clone(), owner));
-    pods.listen(wakes(wake.clone(), named_by_label));
-    forget_deleted("statefulsets", &mut stateful_sets, house.clone());
-    forget_deleted("services", &mut services, house.clone());
-    let (forgetful, forgotten_backoff) = (house.clone(), backoff.clone());
-    notebooks.listen(move |change| {
-        if let Change::Deleted(notebook) = change {
-            let key = Key::of(*notebook);
-            forgetful.statuses.forget(&key);
-            forgotten_backoff.clear(&key);
-        }
+    let mut feeds = Feeds::new();
+    let stores = feeds.stores();
+    let shared = Arc::new(Shared {
+        house: House {
+            settings,
+            stores: stores.clone(),
+            writer: Writer::new(client.clone(), claim.clone(), metrics.clone()),
+            statuses: Statuses::default(),
+        },
+        backoff: Backoff::default(),
+        wake: wake.clone(),
+        metrics: metrics.clone(),
     });
-
-    let ours = format!("{MANAGED_BY}={MANAGED_BY_CARREL}");
-    let watches = futures::future::join4(
-        run(notebooks, "notebooks", &scope, &client, None, &health, &metrics),
-        run(stateful_sets, "statefulsets", &scope, &client, Some(&ours), &health, &metrics),
-        run(services, "services", &scope, &client, Some(&ours), &health, &metrics),
-        run(pods, "pods", &scope, &client, Some(NOTEBOOK_NAME), &health, &metrics),
-    );
-
-    let everything = stores.notebooks.clone();
-    let again = wake.clone();
-    let gained = async move {
-        loop {
-            claim.gained().await;
-            // What changed while another process led, or while nobody did.
-            everything.state().iter().for_each(|notebook| again.send(ObjectRef::from_obj(notebook.as_ref())));
-        }
-    };
+    feeds.wake(&wake);
+    feeds.forget(&shared);
 
     let runner = async {
         tokio::select! {
             filled = filled(&stores) => if filled.is_none() { return },
             () = end.clone() => return,
         }
-        let shared = Shared { house, backoff, wake: wake.clone(), metrics };
         Runner::for_shared_stream(futures::stream::pending(), stores.notebooks.clone())
             .reconcile_on(keys)
             .with_config(Config::default().concurrency(CONCURRENCY).debounce(DEBOUNCE))
             .graceful_shutdown_on(end)
-            .run(one, on_error, Arc::new(shared))
+            .run(one, on_error, shared)
             .for_each(|result| {
                 match result {
                     Err(kube::runtime::controller::Error::ObjectNotFound(key)) => debug!(%key, "is gone"),
@@ -153,28 +120,82 @@ pub async fn start(controller: Controller, end: impl Future<Output = ()> + Clone
     };
     tokio::select! {
         () = runner => {}
-        _ = watches => {}
-        () = gained => {}
+        () = feeds.watch(&client, &scope, &health, &metrics) => {}
+        () = wake_all_when_leading(claim, stores.notebooks.clone(), wake) => {}
     }
 }
 
-/// Waits until each cache is filled: with a part of it, a reconcile would take what it doesn't see for missing.
-async fn filled(stores: &Stores) -> Option<()> {
-    stores.notebooks.wait_until_ready().await.ok()?;
-    stores.stateful_sets.wait_until_ready().await.ok()?;
-    stores.services.wait_until_ready().await.ok()?;
-    stores.pods.wait_until_ready().await.ok()
+/// The kinds that are watched.
+struct Feeds {
+    notebooks: Feed<Notebook>,
+    stateful_sets: Feed<StatefulSet>,
+    services: Feed<Service>,
+    pods: Feed<SlimPod>,
 }
 
-fn run<'a, K>(
+impl Feeds {
+    fn new() -> Self {
+        Self {
+            notebooks: Feed::new("notebooks"),
+            stateful_sets: Feed::new("statefulsets"),
+            services: Feed::new("services"),
+            pods: Feed::new("pods"),
+        }
+    }
+
+    fn stores(&self) -> Stores {
+        Stores {
+            notebooks: self.notebooks.store(),
+            stateful_sets: self.stateful_sets.store(),
+            services: self.services.store(),
+            pods: self.pods.store(),
+        }
+    }
+
+    /// How a change finds its key.
+    fn wake(&mut self, wake: &Wake<Notebook>) {
+        self.notebooks.listen(wakes(wake.clone(), |notebook: &Notebook| Some(ObjectRef::from_obj(notebook))));
+        self.stateful_sets.listen(wakes(wake.clone(), owner));
+        self.services.listen(wakes(wake.clone(), owner));
+        self.pods.listen(wakes(wake.clone(), named_by_label));
+    }
+
+    /// What must be forgotten with an object: a reconcile is not called for one that is gone.
+    fn forget(&mut self, shared: &Arc<Shared>) {
+        forget_deleted(&mut self.stateful_sets, shared.clone());
+        forget_deleted(&mut self.services, shared.clone());
+        let shared = shared.clone();
+        self.notebooks.listen(move |change| {
+            if let Change::Deleted(notebook) = change {
+                let key = Key::of(*notebook);
+                shared.house.statuses.forget(&key);
+                shared.backoff.clear(&key);
+                shared.wake.taken(&ObjectRef::from_obj(*notebook));
+            }
+        });
+    }
+
+    /// Runs the watches: one a kind, of ours by label. Never ends.
+    async fn watch(self, client: &Client, scope: &Scope, health: &Health, metrics: &Arc<Metrics>) {
+        let ours = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGED_BY_CARREL}"));
+        let of_notebooks = watcher::Config::default().labels(NOTEBOOK_NAME);
+        tokio::join!(
+            watch(self.notebooks, client, scope, watcher::Config::default(), health, metrics),
+            watch(self.stateful_sets, client, scope, ours.clone(), health, metrics),
+            watch(self.services, client, scope, ours, health, metrics),
+            watch(self.pods, client, scope, of_notebooks, health, metrics),
+        );
+    }
+}
+
+fn watch<K>(
     feed: Feed<K>,
-    kind: &'static str,
-    scope: &Scope,
     client: &Client,
-    labels: Option<&str>,
+    scope: &Scope,
+    config: watcher::Config,
     health: &Health,
     metrics: &Arc<Metrics>,
-) -> impl Future<Output = ()> + use<'a, K>
+) -> impl Future<Output = ()> + use<K>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
         + Clone
@@ -184,9 +205,25 @@ where
         + Sync
         + 'static,
 {
-    let config = labels.map_or_else(watcher::Config::default, |labels| watcher::Config::default().labels(labels));
+    let pending = health.wait_for(feed.kind());
     let events = watcher(scope.api::<K>(client.clone()), config).default_backoff();
-    feed.run(events, health.wait_for(kind), metrics.clone())
+    feed.run(events, pending, metrics.clone())
+}
+
+/// What changed while another process led, or while nobody did, is looked at again. Never ends.
+async fn wake_all_when_leading(mut claim: Claim, notebooks: Store<Notebook>, wake: Wake<Notebook>) {
+    loop {
+        claim.gained().await;
+        notebooks.state().iter().for_each(|notebook| wake.send(ObjectRef::from_obj(notebook.as_ref())));
+    }
+}
+
+/// Waits until each cache is filled: with a part of it, a reconcile would take what it doesn't see for missing.
+async fn filled(stores: &Stores) -> Option<()> {
+    stores.notebooks.wait_until_ready().await.ok()?;
+    stores.stateful_sets.wait_until_ready().await.ok()?;
+    stores.services.wait_until_ready().await.ok()?;
+    stores.pods.wait_until_ready().await.ok()
 }
 
 /// A listener that wakes the key of each state of a changed object.
@@ -211,20 +248,23 @@ fn named_by_label(pod: &SlimPod) -> Option<ObjectRef<Notebook>> {
     Some(ObjectRef::new(pod.labels().get(NOTEBOOK_NAME)?).within(&pod.namespace()?))
 }
 
-fn forget_deleted<K>(kind: &'static str, feed: &mut Feed<K>, house: Arc<House>)
+fn forget_deleted<K>(feed: &mut Feed<K>, shared: Arc<Shared>)
 where
     K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
 {
+    let kind = feed.kind();
     feed.listen(move |change| {
         if let Change::Deleted(child) = change {
-            house.writer.ledger().forget(kind, &Key::of(*child), child.meta().uid.as_deref().unwrap_or_default());
+            let uid = child.meta().uid.as_deref().unwrap_or_default();
+            shared.house.writer.ledger().forget(kind, &Key::of(*child), uid);
         }
     });
 }
 
+/// What all reconciles share.
 struct Shared {
-    house: Arc<House>,
-    backoff: Arc<Backoff>,
+    house: House,
+    backoff: Backoff,
     wake: Wake<Notebook>,
     metrics: Arc<Metrics>,
 }

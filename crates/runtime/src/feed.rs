@@ -70,6 +70,11 @@ where
         Self { kind, writer, store, listeners: Vec::new() }
     }
 
+    /// What logs, metrics and `/readyz` call it by.
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
     /// The store that this feed fills.
     pub fn store(&self) -> Store<K> {
         self.store.clone()

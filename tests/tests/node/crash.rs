@@ -26,7 +26,7 @@ fn traces(home: &Path) -> Result<BTreeSet<String>> {
             .filter(|line| line.contains(home))
             .map(|line| format!("mount {line}")),
     );
-    for entry in walk(Path::new("/sys/fs/cgroup"), 3) {
+    for entry in walk(Path::new("/sys/fs/cgroup"), 1) {
         found.insert(format!("cgroup {}", entry.display()));
     }
     for entry in std::fs::read_dir("/proc")?.flatten() {

@@ -18,8 +18,13 @@ async fn pods_reach_services_by_address_and_by_name() -> Result<()> {
             "import urllib.request as r; print(r.urlopen('http://{host}/notebook/{}/net/api/status', timeout=20).status)",
             desk.namespace
         );
-        let said = kubectl(&["exec", "-n", &desk.namespace, "net-0", "--", "python3", "-c", &code])?;
-        ensure!(said.trim() == "200", "{host}: {said}");
+        // kube-proxy hears of a ready pod a moment after we do.
+        carrel_tests::eventually(&host, async || {
+            let said = kubectl(&["exec", "-n", &desk.namespace, "net-0", "--", "python3", "-c", &code])?;
+            ensure!(said.trim() == "200", "{said}");
+            Ok(())
+        })
+        .await?;
     }
     Ok(())
 }

@@ -32,8 +32,10 @@ async fn exec_logs_and_port_forward_work() -> Result<()> {
         .args(["port-forward", "service/tool", ":80"])
         .stdout(Stdio::piped())
         .spawn()?;
+    // Kept open: kubectl ends when it can't write its next line.
+    let mut output = BufReader::new(forward.stdout.take().context("no output")?);
     let mut line = String::new();
-    BufReader::new(forward.stdout.take().context("no output")?).read_line(&mut line)?;
+    output.read_line(&mut line)?;
     let address = line.split_whitespace().nth(2).context("no address")?.to_owned();
     let answer = Server::at(&format!("http://{address}/notebook/{}/tool", desk.namespace)).wait_until_answers(PATIENCE);
     forward.kill()?;

@@ -55,13 +55,15 @@ impl Held {
 #[derive(Clone, Debug)]
 pub struct Claim {
     held: watch::Receiver<Held>,
+    /// What [`Claim::gained`] saw last.
+    seen: Held,
 }
 
 impl Claim {
     /// A claim that always holds, for a process that runs alone.
     pub fn always() -> Self {
         // The receiver keeps the last value when the sender is gone.
-        Self { held: watch::channel(Held::Always).1 }
+        Self { held: watch::channel(Held::Always).1, seen: Held::Always }
     }
 
     /// How long this process may write from now on; `None` if it may not.
@@ -69,23 +71,17 @@ impl Claim {
         self.held.borrow().time_left()
     }
 
-    /// Comes each time the claim begins to hold: what was left undone before must be done now.
+    /// Comes each time the claim begins to hold, also after a lapse that was over before anybody saw it: what was left
+    /// undone until then must be done now.
     pub async fn gained(&mut self) {
         loop {
-            let held = self.time_left().is_some();
             if self.held.changed().await.is_err() {
                 return std::future::pending().await;
             }
-            if !held && self.time_left().is_some() {
+            let before = std::mem::replace(&mut self.seen, *self.held.borrow());
+            if before.time_left().is_none() && self.seen.time_left().is_some() {
                 return;
             }
-        }
-    }
-
-    /// Waits until the claim holds.
-    pub async fn held(&mut self) {
-        if self.time_left().is_none() {
-            self.gained().await;
         }
     }
 }
@@ -104,7 +100,7 @@ impl Keeper {
     pub fn new(client: Client, settings: Settings) -> (Self, Claim) {
         let (held, receiver) = watch::channel(Held::No);
         let api = Api::namespaced(client, &settings.namespace);
-        (Self { api, settings, held, lease: None, observed: None }, Claim { held: receiver })
+        (Self { api, settings, held, lease: None, observed: None }, Claim { held: receiver, seen: Held::No })
     }
 
     /// Claims and renews until `end` comes; `changed` hears whether the lease is held whenever that changes.

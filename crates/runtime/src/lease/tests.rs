@@ -123,7 +123,8 @@ async fn a_deaf_server_ends_the_claim_in_time_and_a_healed_one_brings_it_back() 
     after(11).await;
     assert!(claim.time_left().is_none());
     server.state.lock().unwrap().deaf = false;
-    tokio::time::timeout(Duration::from_secs(20), claim.gained()).await.expect("it holds again");
+    tokio::time::timeout(Duration::from_secs(20), claim.gained()).await.expect("it began to hold");
+    tokio::time::timeout(Duration::from_secs(20), claim.gained()).await.expect_err("renewals are no beginning");
 }
 
 #[tokio::test(start_paused = true)]
@@ -137,4 +138,18 @@ async fn who_leaves_gives_it_up_at_once() {
     let (second, _task) = server.start("second");
     after(1).await;
     assert!(second.time_left().is_some());
+}
+
+/// A reconcile may have given up in the gap, however short.
+#[tokio::test(start_paused = true)]
+async fn a_lapse_that_nobody_saw_is_still_a_gain() {
+    let server = Server::default();
+    let (mut claim, _task) = server.start("only");
+    claim.gained().await;
+    // Deaf from the renewal at 5 s to just before the one at 15 s: the claim lapses at 10 s.
+    after(4).await;
+    server.state.lock().unwrap().deaf = true;
+    after(10).await;
+    server.state.lock().unwrap().deaf = false;
+    tokio::time::timeout(Duration::from_secs(5), claim.gained()).await.expect("it lapsed and holds again");
 }
