@@ -189,7 +189,7 @@ impl Writer {
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
         S: Serialize,
     {
-        let patch = serde_json::from_value(json!([
+        let patch: json_patch::Patch = serde_json::from_value(json!([
             {"op": "test", "path": "/metadata/uid", "value": uid},
             {"op": "add", "path": "/status", "value": status},
         ]))?;
@@ -205,17 +205,43 @@ impl Writer {
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
     {
+        if !self.ledger.may_delete(uid) {
+            return Ok(());
+        }
         let preconditions = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         let api = Api::<K>::namespaced(self.client.clone(), &key.namespace);
         match self.send(plural::<K>(), Verb::Delete, &K::kind(&()), key, api.delete(&key.name, &params)).await {
-            Ok(_) | Err(WriteError::Gone(_)) => Ok(()),
+            Ok(_) | Err(WriteError::Gone(_)) => {}
             // The uid is another's by now: the object that was meant is gone.
-            Err(WriteError::Failed(error)) if matches!(&*error, kube::Error::Api(status) if status.is_conflict()) => {
-                Ok(())
-            }
-            Err(error) => Err(error),
+            Err(WriteError::Failed(error)) if matches!(&*error, kube::Error::Api(s) if s.is_conflict()) => {}
+            Err(error) => return Err(error),
         }
+        self.ledger.deleted(uid);
+        Ok(())
+    }
+
+    /// A merge patch of the object with this uid, for what server-side apply can't do: removing what others set.
+    pub async fn merge<K>(&self, key: &Key, uid: &str, mut patch: Value) -> Result<(), WriteError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+    {
+        // The uid keeps the patch from a successor of the same name.
+        json_patch::merge(&mut patch, &json!({"metadata": {"uid": uid}}));
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let api = Api::<K>::namespaced(self.client.clone(), &key.namespace);
+        let patch = Patch::Merge(patch);
+        let sent = api.patch(&key.name, &params, &patch);
+        self.send(plural::<K>(), Verb::Merge, &K::kind(&()), key, sent).await.map(drop)
+    }
+
+    /// Reads an object that no watch brings: one that has the name of a child and may be somebody else's.
+    pub async fn look<K>(&self, key: &Key) -> Result<Option<K>, WriteError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+    {
+        let api = Api::<K>::namespaced(self.client.clone(), &key.namespace);
+        self.send(plural::<K>(), Verb::Look, &K::kind(&()), key, api.get_opt(&key.name)).await
     }
 
     async fn send<T>(

@@ -61,9 +61,22 @@ struct Entry {
 #[derive(Debug, Default)]
 pub struct Ledger {
     entries: Mutex<HashMap<(&'static str, Key), Entry>>,
+    deleted: Mutex<HashMap<String, Instant>>,
 }
 
 impl Ledger {
+    /// Whether to delete the object with this uid: not again while the cache may still be behind a delete of it.
+    pub fn may_delete(&self, uid: &str) -> bool {
+        let mut deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
+        deleted.retain(|_, since| since.elapsed() <= IN_FLIGHT);
+        !deleted.contains_key(uid)
+    }
+
+    /// A delete of the object with this uid was answered.
+    pub fn deleted(&self, uid: &str) {
+        self.deleted.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), Instant::now());
+    }
+
     fn entries(&self) -> MutexGuard<'_, HashMap<(&'static str, Key), Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }

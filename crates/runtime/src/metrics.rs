@@ -22,6 +22,10 @@ pub enum Verb {
     Status,
     /// An object is deleted.
     Delete,
+    /// Fields are set or removed by a merge patch.
+    Merge,
+    /// An object is read, since it has a child's name and is in no cache.
+    Look,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

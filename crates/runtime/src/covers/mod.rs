@@ -11,7 +11,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use crate::quantity::nanos;
-use lists::{Identity, identity};
+use lists::{Identity, Key, identity};
 
 /// The first field that we set and the live object has otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,35 @@ impl fmt::Display for Difference {
 /// is an absent one, and items of lists that have keys are found by their keys.
 pub fn covers(wanted: &Value, live: &Value) -> Result<(), Difference> {
     value(wanted, Some(live), &mut Path::default())
+}
+
+/// Every field that `wanted` sets and `live` has otherwise, in the order of the paths; a list or map that is absent counts
+/// as one.
+pub fn differences(wanted: &Value, live: &Value) -> Vec<Difference> {
+    let mut found = Vec::new();
+    collect(wanted, Some(live), &mut Path::default(), &mut found);
+    found
+}
+
+fn collect(wanted: &Value, live: Option<&Value>, path: &mut Path, found: &mut Vec<Difference>) {
+    match (wanted, live) {
+        (Value::Object(fields), Some(Value::Object(live))) => {
+            for (field, wanted) in fields {
+                path.inside(field.clone(), |path| collect(wanted, live.get(field), path, found));
+            }
+        }
+        (Value::Array(items), Some(Value::Array(live))) => {
+            let Identity::Keys(keys) = identity(path.field(), items) else {
+                found.extend(value(wanted, Some(&Value::from(live.clone())), path).err());
+                return;
+            };
+            for item in items {
+                let other = find(item, live, keys);
+                path.inside(keyed(item, keys), |path| collect(item, other, path, found));
+            }
+        }
+        _ => found.extend(value(wanted, live, path).err()),
+    }
 }
 
 /// The way to the field at hand: names of fields, and items in brackets.
@@ -94,9 +123,8 @@ fn object(wanted: &Map<String, Value>, live: &Map<String, Value>, path: &mut Pat
 fn list(whole: &Value, wanted: &[Value], live: &[Value], path: &mut Path) -> Result<(), Difference> {
     match identity(path.field(), wanted) {
         Identity::Keys(keys) => wanted.iter().try_for_each(|item| {
-            let found = live.iter().find(|other| keys.iter().all(|key| key.of(item) == key.of(other)));
-            let name: Vec<_> = keys.iter().map(|key| format!("{}={}", key.field, plain(&key.of(item)))).collect();
-            path.inside(format!("[{}]", name.join(",")), |path| value(item, found, path))
+            let found = find(item, live, keys);
+            path.inside(keyed(item, keys), |path| value(item, found, path))
         }),
         Identity::Itself => wanted.iter().try_for_each(|item| {
             let found = live.iter().find(|other| *other == item);
@@ -109,6 +137,16 @@ fn list(whole: &Value, wanted: &[Value], live: &[Value], path: &mut Path) -> Res
             .enumerate()
             .try_for_each(|(at, (item, live))| path.inside(format!("[{at}]"), |path| value(item, Some(live), path))),
     }
+}
+
+fn find<'a>(item: &Value, live: &'a [Value], keys: &[Key]) -> Option<&'a Value> {
+    live.iter().find(|other| keys.iter().all(|key| key.of(item) == key.of(other)))
+}
+
+/// An item of a list with keys, as it stands in a path.
+fn keyed(item: &Value, keys: &[Key]) -> String {
+    let name: Vec<_> = keys.iter().map(|key| format!("{}={}", key.field, plain(&key.of(item)))).collect();
+    format!("[{}]", name.join(","))
 }
 
 /// Kubernetes' types drop empty values when they are written, so an empty one and an absent one are the same.

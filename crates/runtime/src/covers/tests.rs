@@ -74,6 +74,17 @@ fn lists_without_keys_are_one_value() {
     assert_eq!(at(tolerations.clone(), tolerations), None);
 }
 
+#[test]
+fn all_differences_are_told_each_with_its_path() {
+    let wanted = json!({"labels": {"a": "1", "b": "2"}, "containers": [{"name": "main", "image": "new", "args": ["x"]}, {"name": "more", "image": "i"}]});
+    let live = json!({"labels": {"a": "1", "b": "3", "theirs": "4"}, "containers": [{"name": "main", "image": "old", "args": ["y"]}]});
+    let paths: Vec<_> = differences(&wanted, &live).into_iter().map(|difference| difference.path).collect();
+    assert_eq!(
+        paths,
+        ["containers[name=main].args[0]", "containers[name=main].image", "containers[name=more]", "labels.b"]
+    );
+}
+
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -96,6 +107,11 @@ proptest! {
     #[test]
     fn never_panics(wanted in any_json(), live in any_json()) {
         let _ = covers(&wanted, &live);
+    }
+
+    #[test]
+    fn one_difference_is_found_when_any_is(wanted in any_json(), live in any_json()) {
+        prop_assert_eq!(covers(&wanted, &live).is_ok(), differences(&wanted, &live).is_empty());
     }
 
     #[test]
