@@ -18,6 +18,30 @@ pub const STOPPED: &str = "kubeflow-resource-stopped";
 /// its Notebook was made from an older text of its owner, which is the one change that restarts a running notebook.
 pub const OWNER_TEMPLATE: &str = "carrel.dev/owner-template";
 
+/// On children and pods: the name of their Notebook, whole. Names of children may be derived, and labels are short.
+pub const NOTEBOOK: &str = "carrel.dev/notebook";
+
+/// Annotation of a Notebook: each new value restarts its pod once.
+pub const RESTART_REQUESTED: &str = "carrel.dev/restart-requested";
+/// Open Data Hub's annotation with the same meaning: `true` restarts once, and is taken away then.
+pub const ODH_RESTART: &str = "notebooks.opendatahub.io/notebook-restart";
+/// Annotation of a Notebook: when the owner's edit of the template reaches a running pod, [`AT_ONCE`] or [`ON_STOP`].
+pub const UPDATE_POLICY: &str = "carrel.dev/update-policy";
+/// Value of [`UPDATE_POLICY`], the default: the pod restarts at once.
+pub const AT_ONCE: &str = "AtOnce";
+/// Value of [`UPDATE_POLICY`]: the edit waits for the next stop.
+pub const ON_STOP: &str = "OnStop";
+
+/// Pod template annotation: the value of [`RESTART_REQUESTED`] that the pod was made after.
+pub const RESTARTED_FOR: &str = "carrel.dev/restarted-for";
+/// Pod template annotation: hash of the whole template. A pod that carries another than the StatefulSet's is older.
+pub const TEMPLATE: &str = "carrel.dev/template";
+/// StatefulSet annotation: the [`OWNER_TEMPLATE`] that a pod without one was made from, which another controller made and
+/// Carrel took over running.
+pub const TAKEN_OVER: &str = "carrel.dev/taken-over";
+/// StatefulSet annotation: the fields of the template that changed since the running pod was made, as JSON.
+pub const WAITING: &str = "carrel.dev/waiting";
+
 /// Environment variable that tells a server under which path it is reached (Kubeflow's contract with its images).
 pub const NB_PREFIX: &str = "NB_PREFIX";
 /// Where a server works if its container does not say: the home of Kubeflow's and Jupyter's images.

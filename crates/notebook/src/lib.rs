@@ -5,14 +5,17 @@
 //! from it; `reconcile` writes what differs. Only `reconcile` and `start` do I/O.
 
 pub mod children;
+pub mod names;
 pub mod observe;
 pub mod plan;
+pub mod pod;
 mod reconcile;
 pub mod resolve;
 mod start;
 pub mod status;
 #[cfg(test)]
 mod testing;
+mod waiting;
 
 pub use start::{Controller, Scope, start};
 

@@ -3,102 +3,15 @@
 use std::sync::Arc;
 
 use carrel_api::notebook::{Notebook, NotebookStatus};
-use carrel_api::vocabulary::OWNER_TEMPLATE;
+use carrel_api::vocabulary::{MANAGED_BY, MANAGED_BY_CARREL};
 use carrel_runtime::Key;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{ContainerState, Service};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use k8s_openapi::api::core::v1::Service;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Resource, ResourceExt};
-use serde::{Deserialize, Serialize};
 
-/// A Pod, with the few fields that are read here; what is not named is never parsed (a whole Pod costs 30 times more).
-#[derive(Clone, Debug, Default, Resource, Deserialize, Serialize)]
-#[resource(inherit = k8s_openapi::api::core::v1::Pod)]
-pub struct SlimPod {
-    /// Name, owner, labels, annotations.
-    pub metadata: ObjectMeta,
-    /// Where it runs.
-    #[serde(default)]
-    pub spec: SlimPodSpec,
-    /// How it does.
-    #[serde(default)]
-    pub status: SlimPodStatus,
-}
-
-/// The part of a Pod's spec that is read.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SlimPodSpec {
-    /// The node that the scheduler chose.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub node_name: Option<String>,
-}
-
-/// The part of a Pod's status that is read.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SlimPodStatus {
-    /// The pod's conditions, in kubelet's order.
-    #[serde(default)]
-    pub conditions: Vec<SlimPodCondition>,
-    /// Init containers, native sidecars among them.
-    #[serde(default)]
-    pub init_container_statuses: Vec<SlimContainerStatus>,
-    /// Containers.
-    #[serde(default)]
-    pub container_statuses: Vec<SlimContainerStatus>,
-}
-
-/// A condition of a Pod.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs)] // Kubernetes' own fields.
-pub struct SlimPodCondition {
-    #[serde(rename = "type")]
-    pub type_: String,
-    pub status: String,
-    #[serde(default)]
-    pub reason: Option<String>,
-    #[serde(default)]
-    pub message: Option<String>,
-    #[serde(default)]
-    pub last_transition_time: Option<Time>,
-    #[serde(default)]
-    pub last_probe_time: Option<Time>,
-}
-
-/// The state of a container.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs)] // Kubernetes' own fields.
-pub struct SlimContainerStatus {
-    pub name: String,
-    #[serde(default)]
-    pub state: Option<ContainerState>,
-    #[serde(default)]
-    pub last_state: Option<ContainerState>,
-    #[serde(default)]
-    pub ready: bool,
-}
-
-impl SlimPod {
-    /// The pod's condition of this type.
-    pub fn condition(&self, type_: &str) -> Option<&SlimPodCondition> {
-        self.status.conditions.iter().find(|condition| condition.type_ == type_)
-    }
-
-    /// Whether it is ready and not on its way out.
-    pub fn is_ready(&self) -> bool {
-        self.metadata.deletion_timestamp.is_none()
-            && self.condition("Ready").is_some_and(|condition| condition.status == "True")
-    }
-
-    /// The hash of the owner's template that it was made from; absent on a pod that somebody else's controller made.
-    pub fn owner_template(&self) -> Option<&str> {
-        self.metadata.annotations.as_ref()?.get(OWNER_TEMPLATE).map(String::as_str)
-    }
-}
+use crate::names::child_name;
+use crate::pod::SlimPod;
 
 /// A Notebook and its children, as last seen.
 #[derive(Clone, Debug)]
@@ -142,16 +55,30 @@ impl<K> Child<K> {
 }
 
 impl<K: Resource<DynamicType = ()>> Child<K> {
-    /// Tells whose an object is, by its controller's uid.
+    /// Tells whose an object is: by its controller's uid, or where it has none by the label that Carrel's children carry.
     pub fn of(object: Option<Arc<K>>, owner_uid: &str) -> Self {
         let Some(object) = object else { return Self::Missing };
         let controller = object.owner_references().iter().find(|owner| owner.controller == Some(true));
         match controller {
             Some(owner) if owner.uid != owner_uid => Self::Foreign { owner: format!("{} {}", owner.kind, owner.name) },
+            None if !is_carrels(object.as_ref()) => Self::Foreign { owner: maker(object.as_ref()) },
             _ if object.meta().deletion_timestamp.is_some() => Self::Leaving,
             _ => Self::Ours(object),
         }
     }
+}
+
+fn is_carrels(object: &impl ResourceExt) -> bool {
+    object.labels().get(MANAGED_BY).is_some_and(|by| by == MANAGED_BY_CARREL)
+}
+
+/// Who made an object that no controller owns, by the marks that such tools leave.
+fn maker(object: &impl ResourceExt) -> String {
+    if let Some(release) = object.annotations().get("meta.helm.sh/release-name") {
+        return format!("the Helm release {release}");
+    }
+    let tool = object.labels().get(MANAGED_BY);
+    tool.map_or_else(|| "somebody whom it does not name".to_owned(), Clone::clone)
 }
 
 /// The stores that are read.
@@ -171,13 +98,14 @@ impl Stores {
     /// Reads a Notebook and its children. `newer` is a status that this process wrote and the cache has not seen.
     pub fn observe(&self, notebook: Arc<Notebook>, newer: Option<NotebookStatus>) -> Observed {
         let key = Key::of(notebook.as_ref());
+        let child = child_name(&key.name);
         let uid = notebook.uid().unwrap_or_default();
         let stored = || notebook.status.as_ref().and_then(|status| status.valid()).cloned();
         Observed {
             status: newer.or_else(stored).unwrap_or_default(),
-            stateful_set: Child::of(get(&self.stateful_sets, &key.namespace, &key.name), &uid),
-            service: Child::of(get(&self.services, &key.namespace, &key.name), &uid),
-            pod: get(&self.pods, &key.namespace, &pod_name(&key.name)),
+            stateful_set: Child::of(get(&self.stateful_sets, &key.namespace, &child), &uid),
+            service: Child::of(get(&self.services, &key.namespace, &child), &uid),
+            pod: get(&self.pods, &key.namespace, &pod_name(&child)),
             notebook,
         }
     }

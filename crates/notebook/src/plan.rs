@@ -3,19 +3,23 @@
 use std::fmt;
 
 use carrel_api::notebook::{Notebook, Reason};
-use carrel_api::vocabulary::{OWNER_TEMPLATE, STOPPED};
+use carrel_api::vocabulary::{ODH_RESTART, OWNER_TEMPLATE, RESTARTED_FOR, STOPPED};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::ResourceExt;
 
 use crate::children::{Children, children};
 use crate::observe::{Child, Observed};
-use crate::resolve::{Refusal, Resolved};
+use crate::pod::SlimPod;
+use crate::resolve::{Refusal, Resolved, Update};
+use crate::waiting::{Waiting, remember, waiting};
 
 /// What should happen to a Notebook's children. Its status is computed after, from what became of this.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Plan {
     /// Nothing: the Notebook is being deleted and its children go with it, or it can't be run.
     Nothing,
+    /// Open Data Hub's request for a restart, which has no name, gets this one; the change brings the Notebook back.
+    NameRequest(String),
     /// Children to apply, those that another object owns left out.
     Apply(Box<Act>),
 }
@@ -27,8 +31,14 @@ pub struct Act {
     pub children: Children,
     /// Children to leave alone for now.
     pub leave: Vec<Leave>,
-    /// A pod to end, so that the StatefulSet makes it anew.
+    /// The uid of a StatefulSet that restarts its pod by itself, as another controller made it, and must not any more.
+    pub disarm: Option<String>,
+    /// Why the pod must start anew, if it must.
+    pub due: Option<Cause>,
+    /// The pod to end for it, as soon as the StatefulSet would make another one.
     pub restart: Option<Restart>,
+    /// Fields that wait for the next start, with what the pod has and what it would get.
+    pub waiting: Waiting,
 }
 
 /// A child to leave alone, and why.
@@ -38,6 +48,15 @@ pub struct Leave {
     pub kind: &'static str,
     /// Who owns it, if another does; else it is on its way out, and its delete wakes the Notebook again.
     pub owner: Option<String>,
+}
+
+/// Why a pod must start anew. There is no other reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Its owner changed the template.
+    Edited,
+    /// Its owner asked for it.
+    Requested,
 }
 
 /// A pod to end.
@@ -62,15 +81,29 @@ pub fn plan(observed: &Observed, resolved: &Result<Resolved, Refusal>) -> Plan {
     if is_being_deleted(&observed.notebook) {
         return Plan::Nothing;
     }
+    if observed.notebook.annotations().get(ODH_RESTART).is_some_and(|value| value == "true") {
+        let version = observed.notebook.resource_version().unwrap_or_default();
+        return Plan::NameRequest(format!("{ODH_RESTART}@{version}"));
+    }
     let mut leave = Vec::new();
     leave.extend(left_alone("Service", &observed.service));
     leave.extend(left_alone("StatefulSet", &observed.stateful_set));
-    Plan::Apply(Box::new(Act { children: children(resolved), leave, restart: restart(observed, resolved) }))
+    let mut children = children(resolved);
+    let due = due(observed, resolved);
+    let waiting = if due.is_some() { Waiting::new() } else { waiting(observed, &children.stateful_set) };
+    remember(&waiting, &mut children.stateful_set);
+    let restart = due.and_then(|_| restart(observed, &children.stateful_set));
+    let disarm = observed.stateful_set.ours().and_then(armed);
+    Plan::Apply(Box::new(Act { children, leave, disarm, due, restart, waiting }))
 }
 
 /// Whether the Notebook is on its way out.
 pub fn is_being_deleted(notebook: &Notebook) -> bool {
     notebook.metadata.deletion_timestamp.is_some()
+}
+
+fn armed(set: &StatefulSet) -> Option<String> {
+    set.spec.update_strategy.as_ref()?.rolling_update.as_ref().and(set.uid())
 }
 
 fn left_alone<K>(kind: &'static str, child: &Child<K>) -> Option<Leave> {
@@ -81,21 +114,40 @@ fn left_alone<K>(kind: &'static str, child: &Child<K>) -> Option<Leave> {
     }
 }
 
-/// A pod is ended when its owner changed the template since it was made, once the StatefulSet's controller has seen the
-/// change: it would make the same pod again before.
-fn restart(observed: &Observed, resolved: &Resolved) -> Option<Restart> {
-    let (pod, set) = (observed.pod.as_ref()?, observed.stateful_set.ours()?);
-    let applied = owner_template(set) == Some(resolved.owner_template.as_str());
-    let seen = set.status.as_ref().and_then(|status| status.observed_generation) == set.metadata.generation;
-    let older = pod.owner_template().is_some_and(|made_from| made_from != resolved.owner_template);
-    let ends_already = resolved.stopped || pod.metadata.deletion_timestamp.is_some();
-    (applied && seen && older && !ends_already)
-        .then(|| Restart { pod: pod.name_any(), uid: pod.uid().unwrap_or_default() })
+/// Whether the pod must start anew: it was made from another template of its owner, or before the owner's last request.
+fn due(observed: &Observed, resolved: &Resolved) -> Option<Cause> {
+    let pod = observed.pod.as_ref()?;
+    if resolved.stopped || pod.metadata.deletion_timestamp.is_some() {
+        return None;
+    }
+    let (made_from, made_for) = origin(pod, resolved);
+    if resolved.restart_request.is_some() && resolved.restart_request.as_deref() != made_for {
+        return Some(Cause::Requested);
+    }
+    let edited = made_from.is_some_and(|hash| hash != resolved.owner_template);
+    (edited && resolved.update == Update::AtOnce).then_some(Cause::Edited)
 }
 
-/// The hash of the owner's template that a StatefulSet makes its pods from.
-fn owner_template(set: &StatefulSet) -> Option<&str> {
-    set.spec.template.metadata.as_ref()?.annotations.as_ref()?.get(OWNER_TEMPLATE).map(String::as_str)
+/// The owner's template and the request that a pod was made from.
+fn origin<'a>(pod: &'a SlimPod, resolved: &'a Resolved) -> (Option<&'a str>, Option<&'a str>) {
+    match &resolved.taken_over {
+        Some(taken) => (Some(&taken.owner_template), taken.restart_request.as_deref()),
+        None => (pod.owner_template(), pod.restarted_for()),
+    }
+}
+
+/// A pod is ended once the StatefulSet's controller has seen what the next one should be: it would make the same again
+/// before.
+fn restart(observed: &Observed, wanted: &StatefulSet) -> Option<Restart> {
+    let (pod, live) = (observed.pod.as_ref()?, observed.stateful_set.ours()?);
+    let same = |key| template_annotation(live, key) == template_annotation(wanted, key);
+    let applied = same(OWNER_TEMPLATE) && same(RESTARTED_FOR);
+    let seen = live.status.as_ref().and_then(|status| status.observed_generation) == live.metadata.generation;
+    (applied && seen).then(|| Restart { pod: pod.name_any(), uid: pod.uid().unwrap_or_default() })
+}
+
+fn template_annotation<'a>(set: &'a StatefulSet, key: &str) -> Option<&'a str> {
+    set.spec.template.metadata.as_ref()?.annotations.as_ref()?.get(key).map(String::as_str)
 }
 
 /// A plan that breaks a rule of conduct: a defect of Carrel.
@@ -124,10 +176,13 @@ pub enum Flaw {
 pub fn lint(observed: &Observed, plan: &Plan) -> Vec<Flaw> {
     let Plan::Apply(act) = plan else { return Vec::new() };
     let mut flaws = Vec::new();
-    if let (Some(restart), Some(pod)) = (&act.restart, &observed.pod)
-        && pod.owner_template() == owner_template(&act.children.stateful_set)
-    {
-        flaws.push(Flaw::UnaskedRestart(restart.pod.clone()));
+    if let (Some(restart), Some(pod)) = (&act.restart, &observed.pod) {
+        let wanted = |key| template_annotation(&act.children.stateful_set, key);
+        let edited = pod.owner_template() != wanted(OWNER_TEMPLATE);
+        let requested = wanted(RESTARTED_FOR).is_some() && pod.restarted_for() != wanted(RESTARTED_FOR);
+        if act.due.is_none() || !(edited || requested) {
+            flaws.push(Flaw::UnaskedRestart(restart.pod.clone()));
+        }
     }
     let spec = &act.children.stateful_set.spec;
     let stopped = observed.notebook.annotations().contains_key(STOPPED);
@@ -145,16 +200,25 @@ pub fn lint(observed: &Observed, plan: &Plan) -> Vec<Flaw> {
 }
 
 /// The reason for a child that another object owns.
-pub fn taken(act: &Act) -> Option<Refusal> {
+pub fn taken(plan: &Plan) -> Option<Refusal> {
+    let Plan::Apply(act) = plan else { return None };
     let (kind, owner) = act.leave.iter().find_map(|leave| Some((leave.kind, leave.owner.as_ref()?)))?;
-    let message = format!("the {kind} of this name belongs to {owner}; it is left alone");
+    let name = act.children.service.name_any();
+    let message = format!("the {kind} {name} belongs to {owner}; it is left alone");
     Some(Refusal { reason: Reason::NameTaken, message })
 }
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Apply(act) = self else { return writeln!(f, "nothing") };
-        let Act { children: Children { service, stateful_set }, leave, restart } = act.as_ref();
+        let act = match self {
+            Self::Nothing => return writeln!(f, "nothing"),
+            Self::NameRequest(name) => return writeln!(f, "name the request for a restart {name}"),
+            Self::Apply(act) => act,
+        };
+        let Act { children: Children { service, stateful_set }, leave, disarm, due, restart, waiting } = act.as_ref();
+        if disarm.is_some() {
+            writeln!(f, "disarm StatefulSet: it would restart its pod by itself")?;
+        }
         let documents =
             [("Service", serde_json::to_value(service)), ("StatefulSet", serde_json::to_value(stateful_set))];
         for (kind, document) in documents {
@@ -167,9 +231,13 @@ impl fmt::Display for Plan {
                 }
             }
         }
-        match restart {
-            Some(restart) => writeln!(f, "end pod {}", restart.pod),
-            None => Ok(()),
+        for (path, (has, wants)) in waiting {
+            writeln!(f, "waits {path}: {has} -> {wants}")?;
+        }
+        match (due, restart) {
+            (Some(cause), Some(restart)) => writeln!(f, "end pod {} ({cause:?})", restart.pod),
+            (Some(cause), None) => writeln!(f, "end the pod later ({cause:?})"),
+            (None, _) => Ok(()),
         }
     }
 }

@@ -4,18 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carrel_api::notebook::{Notebook, NotebookStatus};
+use carrel_api::vocabulary::{ODH_RESTART, RESTART_REQUESTED};
 use carrel_runtime::Key;
 use carrel_runtime::apply::{Applied, WriteError, Writer};
 use carrel_runtime::ledger::{IN_FLIGHT, Statuses};
 use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
+use serde_json::json;
 use tracing::{debug, error, info};
 
 use crate::Settings;
 use crate::children::Children;
-use crate::observe::{Observed, Stores};
-use crate::plan::{Act, Plan, lint, plan};
+use crate::names::child_name;
+use crate::observe::{Child, Observed, Stores};
+use crate::plan::{self, Act, Plan, lint, plan};
 use crate::resolve::resolve;
 use crate::status::{Outcome, status};
 
@@ -43,57 +47,111 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
     }
     let key = Key::of(notebook.as_ref());
     let newer = house.statuses.newer_than(&key, notebook.metadata.resource_version.as_deref().unwrap_or_default());
-    let observed = house.stores.observe(notebook, newer);
+    let mut observed = house.stores.observe(notebook, newer);
     let resolved = resolve(&observed, &house.settings);
     let plan = plan(&observed, &resolved);
-    check(&observed, &plan);
-
-    let (outcome, next) = carry_out(&plan, &observed, &house.writer).await;
-    let status = status(&observed, &resolved, &plan, &outcome, Timestamp::now());
+    let mut work = carry_out(&observed, &plan, &house.writer).await;
+    let (mut resolved, mut plan) = (resolved, plan);
+    if let Some(kind) = work.taken() {
+        // The one read there is, where a watch can't tell: whose is the object that has the name?
+        look_at(kind, &mut observed, &house.writer).await?;
+        resolved = resolve(&observed, &house.settings);
+        plan = self::plan(&observed, &resolved);
+        let taken = std::mem::take(&mut work.failed);
+        work = carry_out(&observed, &plan, &house.writer).await;
+        if plan::taken(&plan).is_some() {
+            // It is tried again, as nobody tells us when a stranger's object goes.
+            work.failed = work.failed.or(taken);
+        }
+    }
+    let status = status(&observed, &resolved, &plan, Outcome { failed: work.failed.as_ref() }, Timestamp::now());
     write_status(&key, &observed, status, house).await?;
-    match outcome.failed {
+    match work.failed {
         Some((_, error)) => Err(error),
-        None => Ok(next),
+        None => Ok(work.next),
     }
 }
 
-/// Debug builds, and so every test, stop at a plan that breaks a rule of conduct; in a release it is logged.
-fn check(observed: &Observed, plan: &Plan) {
-    let flaws = if cfg!(debug_assertions) { lint(observed, plan) } else { Vec::new() };
-    for flaw in &flaws {
-        error!("the plan breaks a rule: {flaw}");
+/// Puts the object that has the name of a child into what was observed.
+async fn look_at(kind: &str, observed: &mut Observed, writer: &Writer) -> Result<(), WriteError> {
+    let key = Key::new(observed.notebook.namespace().unwrap_or_default(), child_name(&observed.notebook.name_any()));
+    let uid = observed.notebook.uid().unwrap_or_default();
+    match kind {
+        "Service" => observed.service = Child::of(writer.look(&key).await?.map(Arc::new), &uid),
+        _ => observed.stateful_set = Child::of(writer.look(&key).await?.map(Arc::new), &uid),
     }
+    Ok(())
+}
+
+/// What became of a plan.
+struct Work {
+    failed: Option<(&'static str, WriteError)>,
+    next: Next,
+}
+
+impl Work {
+    /// The kind of the child whose name another object has.
+    fn taken(&self) -> Option<&'static str> {
+        self.failed.as_ref().and_then(|(kind, error)| matches!(error, WriteError::Taken { .. }).then_some(*kind))
+    }
+
+    /// Notes how a write ended; the first failure is the one that is told.
+    fn note(&mut self, kind: &'static str, result: Result<Applied, WriteError>) {
+        match result {
+            Ok(Applied::InFlight) => self.next = Next::After(IN_FLIGHT + Duration::from_secs(1)),
+            // Nothing to tell of the errors: whoever has the lease, or whoever deletes, does the rest.
+            Ok(Applied::Settled | Applied::Wrote(_)) | Err(WriteError::NotLeader | WriteError::Gone(_)) => {}
+            Err(error) => {
+                self.failed.get_or_insert((kind, error));
+            }
+        }
+    }
+}
+
+/// Debug builds, and so every test, stop at a plan that breaks a rule of conduct; in a release it is not carried out.
+async fn carry_out(observed: &Observed, plan: &Plan, writer: &Writer) -> Work {
+    let flaws = lint(observed, plan);
     debug_assert!(flaws.is_empty(), "{flaws:?}");
-}
-
-async fn carry_out(plan: &Plan, observed: &Observed, writer: &Writer) -> (Outcome, Next) {
-    let Plan::Apply(act) = plan else { return (Outcome::default(), Next::Wait) };
-    match carry_out_act(act, observed, writer).await {
-        Ok(next) => (Outcome::default(), next),
-        // Nothing to tell: whoever has the lease, or whoever deletes, does the rest.
-        Err((_, WriteError::NotLeader | WriteError::Gone(_))) => (Outcome::default(), Next::Wait),
-        Err(failed) => (Outcome { failed: Some(failed) }, Next::Wait),
+    let mut work = Work { failed: None, next: Next::Wait };
+    if let Some(flaw) = flaws.first() {
+        error!("this is a defect of Carrel, and nothing is done: {flaw}");
+        return work;
     }
+    match plan {
+        Plan::Nothing => {}
+        Plan::NameRequest(name) => {
+            let patch = json!({"metadata": {"annotations": {ODH_RESTART: null, RESTART_REQUESTED: name}}});
+            let key = Key::of(observed.notebook.as_ref());
+            let uid = observed.notebook.uid().unwrap_or_default();
+            let written = writer.merge::<Notebook>(&key, &uid, patch).await;
+            work.note("Notebook", written.map(|()| Applied::Settled));
+        }
+        Plan::Apply(act) => carry_out_act(act, observed, writer, &mut work).await,
+    }
+    work
 }
 
-/// The Service first, so that the server's name resolves when its pod starts.
-async fn carry_out_act(act: &Act, observed: &Observed, writer: &Writer) -> Result<Next, (&'static str, WriteError)> {
+/// The Service first, so that the server's name resolves when its pod starts. One that fails does not keep the other.
+async fn carry_out_act(act: &Act, observed: &Observed, writer: &Writer, work: &mut Work) {
     let Children { service, stateful_set } = &act.children;
-    let mut in_flight = false;
     if act.leaves("Service").is_none() {
-        let applied = writer.apply(service, observed.service.ours()).await;
-        in_flight |= applied.map_err(|error| ("Service", error))? == Applied::InFlight;
+        work.note("Service", writer.apply(service, observed.service.ours()).await);
+    }
+    if let Some(uid) = &act.disarm {
+        // Apply can't remove a field that another manager set, and `OnDelete` is refused beside it.
+        let patch = json!({"spec": {"updateStrategy": {"type": "OnDelete", "rollingUpdate": null}}});
+        let disarmed = writer.merge::<StatefulSet>(&Key::of(stateful_set), uid, patch).await;
+        work.note("StatefulSet", disarmed.map(|()| Applied::Settled));
     }
     if act.leaves("StatefulSet").is_none() {
-        let applied = writer.apply(stateful_set, observed.stateful_set.ours()).await;
-        in_flight |= applied.map_err(|error| ("StatefulSet", error))? == Applied::InFlight;
+        work.note("StatefulSet", writer.apply(stateful_set, observed.stateful_set.ours()).await);
     }
-    if let Some(restart) = &act.restart {
-        info!(pod = restart.pod, "ending the pod: its owner changed the template");
+    if let (Some(restart), Some(cause)) = (&act.restart, act.due) {
+        info!(pod = restart.pod, ?cause, "ending the pod, which starts anew");
         let key = Key::new(observed.notebook.namespace().unwrap_or_default(), &restart.pod);
-        writer.delete::<Pod>(&key, &restart.uid).await.map_err(|error| ("Pod", error))?;
+        let deleted = writer.delete::<Pod>(&key, &restart.uid).await;
+        work.note("Pod", deleted.map(|()| Applied::Settled));
     }
-    Ok(if in_flight { Next::After(IN_FLIGHT + Duration::from_secs(1)) } else { Next::Wait })
 }
 
 async fn write_status(key: &Key, observed: &Observed, status: NotebookStatus, house: &House) -> Result<(), WriteError> {

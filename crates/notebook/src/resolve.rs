@@ -6,13 +6,16 @@ use std::collections::BTreeMap;
 use carrel_api::Checked;
 use carrel_api::notebook::{NotebookTemplate, Reason};
 use carrel_api::vocabulary::{
-    FS_GROUP, HOME, NB_PREFIX, NOTEBOOK_NAME, NOTEBOOK_PORT, NOTEBOOK_PORT_NAME, STATEFUL_SET, STOPPED, notebook_path,
+    AT_ONCE, FS_GROUP, HOME, NB_PREFIX, NOTEBOOK_NAME, NOTEBOOK_PORT, NOTEBOOK_PORT_NAME, ON_STOP, RESTART_REQUESTED,
+    STATEFUL_SET, STOPPED, TAKEN_OVER, UPDATE_POLICY, notebook_path,
 };
 use carrel_runtime::hash;
 use k8s_openapi::api::core::v1::{Container, ContainerPort, EnvVar, PodSecurityContext, PodSpec};
 use kube::ResourceExt;
+use serde::{Deserialize, Serialize};
 
 use crate::Settings;
+use crate::names::{child_name, label_value};
 use crate::observe::Observed;
 
 /// A Notebook that can be run, or stopped.
@@ -20,12 +23,18 @@ use crate::observe::Observed;
 pub struct Resolved {
     /// The Notebook's namespace, its children's too.
     pub namespace: String,
-    /// The Notebook's name, its children's too.
+    /// The Notebook's name.
     pub name: String,
+    /// Its children's name.
+    pub child: String,
     /// The Notebook's uid, for owner references.
     pub uid: String,
     /// Whether its owner stopped it.
     pub stopped: bool,
+    /// Labels of the StatefulSet: the Notebook's own, so that what selects by them (Kueue's queue label) finds it.
+    pub set_labels: BTreeMap<String, String>,
+    /// Annotations of the StatefulSet: the Notebook's own, as far as they are copied.
+    pub set_annotations: BTreeMap<String, String>,
     /// Labels of the pod.
     pub labels: BTreeMap<String, String>,
     /// Annotations of the pod.
@@ -36,8 +45,34 @@ pub struct Resolved {
     pub server: String,
     /// The port on which the server listens.
     pub port: i32,
-    /// Hash of the template as its owner wrote it: the one change that restarts a running pod.
+    /// Hash of the template as its owner wrote it.
     pub owner_template: String,
+    /// When the owner's edit of the template reaches a running pod.
+    pub update: Update,
+    /// The owner's last request for a restart.
+    pub restart_request: Option<String>,
+    /// What a running pod that another controller made is taken to be made from.
+    pub taken_over: Option<TakenOver>,
+}
+
+/// When the owner's edit of the template reaches a running pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Update {
+    /// The pod restarts.
+    AtOnce,
+    /// It waits for the next stop.
+    OnStop,
+}
+
+/// What its owner asked for when a running pod was taken over from another controller: only what is asked later counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TakenOver {
+    /// Hash of the owner's template.
+    pub owner_template: String,
+    /// The owner's last request for a restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart_request: Option<String>,
 }
 
 /// Why a Notebook can't be run: a reason and a sentence that names the field.
@@ -79,11 +114,19 @@ pub fn resolve(observed: &Observed, settings: &Settings) -> Result<Resolved, Ref
         keep_last_of_each_name(&mut container.env);
     }
 
+    let owner_template = owner_template(template);
+    let restart_request = notebook.annotations().get(RESTART_REQUESTED).cloned();
     Ok(Resolved {
+        child: child_name(&name),
+        update: update(notebook.annotations())?,
+        taken_over: taken_over(observed, &owner_template, restart_request.as_ref()),
+        restart_request,
         stopped: notebook.annotations().contains_key(STOPPED),
+        set_labels: notebook.labels().clone(),
+        set_annotations: copied(notebook.annotations()),
         labels: labels(notebook.labels(), template, &name),
         annotations: annotations(notebook.annotations(), template),
-        owner_template: owner_template(template),
+        owner_template,
         uid: notebook.uid().unwrap_or_default(),
         namespace,
         name,
@@ -91,6 +134,32 @@ pub fn resolve(observed: &Observed, settings: &Settings) -> Result<Resolved, Ref
         server,
         port,
     })
+}
+
+fn update(annotations: &BTreeMap<String, String>) -> Result<Update, Refusal> {
+    match annotations.get(UPDATE_POLICY).map(String::as_str) {
+        None | Some(AT_ONCE) => Ok(Update::AtOnce),
+        Some(ON_STOP) => Ok(Update::OnStop),
+        Some(other) => {
+            let message = format!("the annotation {UPDATE_POLICY} is {other:?}; it must be {AT_ONCE} or {ON_STOP}");
+            Err(Refusal::invalid(message))
+        }
+    }
+}
+
+/// A pod without our hash, of a StatefulSet that is this Notebook's, was made by another controller. What its owner asks
+/// for when that is first seen is what it runs; the StatefulSet remembers it.
+fn taken_over(observed: &Observed, owner_template: &str, restart_request: Option<&String>) -> Option<TakenOver> {
+    let set = observed.stateful_set.ours()?;
+    let pod = observed.pod.as_ref()?;
+    if pod.owner_template().is_some() {
+        return None;
+    }
+    let remembered = set.annotations().get(TAKEN_OVER).and_then(|text| serde_json::from_str(text).ok());
+    Some(remembered.unwrap_or_else(|| TakenOver {
+        owner_template: owner_template.to_owned(),
+        restart_request: restart_request.cloned(),
+    }))
 }
 
 /// The CRD asks for this too; an object that is older than its rules is caught here.
@@ -151,19 +220,24 @@ fn keep_last_of_each_name(env: &mut Option<Vec<EnvVar>>) {
 fn labels(own: &BTreeMap<String, String>, template: &NotebookTemplate, name: &str) -> BTreeMap<String, String> {
     let mut labels = own.clone();
     labels.extend(template.metadata.iter().flat_map(|metadata| metadata.labels.clone()));
-    labels.insert(STATEFUL_SET.to_owned(), name.to_owned());
-    labels.insert(NOTEBOOK_NAME.to_owned(), name.to_owned());
+    labels.insert(STATEFUL_SET.to_owned(), child_name(name));
+    labels.insert(NOTEBOOK_NAME.to_owned(), label_value(name));
     labels
 }
 
-/// Kubeflow copies the Notebook's annotations too, save those of kubectl and its own; the stop would stay for good in a
-/// template, so it is left out as well.
+/// What the template itself says wins over the Notebook's own.
 fn annotations(own: &BTreeMap<String, String>, template: &NotebookTemplate) -> BTreeMap<String, String> {
-    let copied = |key: &str| !key.contains("kubectl") && !key.contains("notebook") && key != STOPPED;
-    let mut annotations: BTreeMap<_, _> =
-        own.iter().filter(|(key, _)| copied(key)).map(|(key, value)| (key.clone(), value.clone())).collect();
+    let mut annotations = copied(own);
     annotations.extend(template.metadata.iter().flat_map(|metadata| metadata.annotations.clone()));
     annotations
+}
+
+/// Kubeflow copies the Notebook's annotations too, save those of kubectl and its own; the stop would stay for good in a
+/// template, so it is left out as well, and so are Carrel's own.
+fn copied(own: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let ours = [STOPPED, RESTART_REQUESTED, UPDATE_POLICY];
+    let copied = |key: &str| !key.contains("kubectl") && !key.contains("notebook") && !ours.contains(&key);
+    own.iter().filter(|(key, _)| copied(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 fn owner_template(template: &NotebookTemplate) -> String {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use carrel_api::notebook::Notebook;
-use carrel_api::vocabulary::{MANAGED_BY, MANAGED_BY_CARREL, NOTEBOOK_NAME};
+use carrel_api::vocabulary::{MANAGED_BY, MANAGED_BY_CARREL, NOTEBOOK, NOTEBOOK_NAME};
 use carrel_runtime::Key;
 use carrel_runtime::apply::{WriteError, Writer};
 use carrel_runtime::backoff::Backoff;
@@ -28,7 +28,8 @@ use std::fmt::Debug;
 use tracing::{Instrument, debug, info_span, warn};
 
 use crate::Settings;
-use crate::observe::{SlimPod, Stores};
+use crate::observe::Stores;
+use crate::pod::SlimPod;
 use crate::reconcile::{House, Next, reconcile};
 
 /// The controller's name in logs and metrics.
@@ -157,7 +158,7 @@ impl Feeds {
         self.notebooks.listen(wakes(wake.clone(), |notebook: &Notebook| Some(ObjectRef::from_obj(notebook))));
         self.stateful_sets.listen(wakes(wake.clone(), owner));
         self.services.listen(wakes(wake.clone(), owner));
-        self.pods.listen(wakes(wake.clone(), named_by_label));
+        self.pods.listen(wakes(wake.clone(), named));
     }
 
     /// What must be forgotten with an object: a reconcile is not called for one that is gone.
@@ -231,21 +232,22 @@ fn wakes<K>(wake: Wake<Notebook>, key: impl Fn(&K) -> Option<ObjectRef<Notebook>
     move |change| change.states().filter_map(&key).for_each(|key| wake.send(key))
 }
 
-/// The Notebook that owns a child; a child whose owner was taken off is still known by its name.
+/// The Notebook that owns a child; a child whose owner was taken off is still known by its annotation or name.
 fn owner<K: Resource<DynamicType = ()>>(child: &K) -> Option<ObjectRef<Notebook>> {
     let namespace = child.namespace()?;
     let owner = child.owner_references().iter().find(|owner| owner.controller == Some(true));
     let name = match owner {
         Some(owner) if owner.kind == Notebook::kind(&()) => owner.name.clone(),
         Some(_) => return None,
-        None => child.name_any(),
+        None => child.annotations().get(NOTEBOOK).cloned().unwrap_or_else(|| child.name_any()),
     };
     Some(ObjectRef::new(&name).within(&namespace))
 }
 
-/// The Notebook that a pod is named after by its label, as in Kubeflow.
-fn named_by_label(pod: &SlimPod) -> Option<ObjectRef<Notebook>> {
-    Some(ObjectRef::new(pod.labels().get(NOTEBOOK_NAME)?).within(&pod.namespace()?))
+/// The Notebook that a pod names: whole in our annotation, else in Kubeflow's label.
+fn named(pod: &SlimPod) -> Option<ObjectRef<Notebook>> {
+    let name = pod.annotations().get(NOTEBOOK).or_else(|| pod.labels().get(NOTEBOOK_NAME))?;
+    Some(ObjectRef::new(name).within(&pod.namespace()?))
 }
 
 fn forget_deleted<K>(feed: &mut Feed<K>, shared: Arc<Shared>)

@@ -9,7 +9,8 @@ use kube::ResourceExt;
 use serde::Deserialize;
 
 use crate::Settings;
-use crate::observe::{Child, Observed, SlimPod};
+use crate::observe::{Child, Observed};
+use crate::pod::SlimPod;
 use crate::resolve::resolve;
 
 #[derive(Deserialize)]

@@ -4,7 +4,10 @@
 mod children;
 mod kind;
 mod life;
+mod names;
 mod outsiders;
 mod process;
 mod refusals;
+mod restarts;
 mod status;
+mod takeover;

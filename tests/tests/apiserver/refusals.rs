@@ -39,7 +39,7 @@ async fn a_service_of_somebody_else_is_left_alone_until_it_goes() -> Result<()> 
     desk.notebook("shared", "{containers: [{name: a, image: i}]}").await?;
     let status = desk.reaches("shared", "NameTaken").await?;
     let message = status.condition("Ready").unwrap().message.clone().unwrap();
-    assert!(message.contains("Service named shared"), "{message}");
+    assert!(message.contains("the Service shared belongs to"), "{message}");
     let after = desk.service("shared").await?;
     assert_eq!(before.resource_version(), after.resource_version(), "untouched");
     desk.api::<Service>().delete("shared", &DeleteParams::default()).await?;

@@ -11,11 +11,14 @@ pub const READY: &str = "Ready";
 /// Condition type: the owner stopped the notebook and its pod is gone.
 pub const STOPPED: &str = "Stopped";
 
+/// Condition type: fields of the template wait for the next start of the pod; the message lists them. Absent otherwise.
+pub const RESTART_REQUIRED: &str = "RestartRequired";
+
 /// The status of a Notebook. One writer: the Notebook controller. Nothing in it moves by itself.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NotebookStatus {
-    /// Kubeflow's: 1 if the pod is ready, else 0; the StatefulSet's count.
+    /// Kubeflow's: 1 if the pod is ready, else 0.
     pub ready_replicas: i32,
     /// Kubeflow's: the state of the server's container; `{}` while it has none.
     pub container_state: ContainerState,

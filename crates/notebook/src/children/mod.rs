@@ -4,7 +4,7 @@ mod service;
 mod stateful_set;
 
 use carrel_api::notebook::{Notebook, crd};
-use carrel_api::vocabulary::{MANAGED_BY, MANAGED_BY_CARREL};
+use carrel_api::vocabulary::{MANAGED_BY, MANAGED_BY_CARREL, NOTEBOOK};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
@@ -28,7 +28,8 @@ pub fn children(resolved: &Resolved) -> Children {
 
 fn metadata(resolved: &Resolved) -> ObjectMeta {
     ObjectMeta {
-        name: Some(resolved.name.clone()),
+        name: Some(resolved.child.clone()),
+        annotations: Some([(NOTEBOOK.to_owned(), resolved.name.clone())].into()),
         namespace: Some(resolved.namespace.clone()),
         labels: Some([(MANAGED_BY.to_owned(), MANAGED_BY_CARREL.to_owned())].into()),
         owner_references: Some(vec![OwnerReference {

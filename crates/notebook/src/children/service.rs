@@ -13,10 +13,10 @@ pub(super) fn service(resolved: &Resolved) -> Service {
         metadata: super::metadata(resolved),
         spec: Some(ServiceSpec {
             type_: Some("ClusterIP".to_owned()),
-            selector: Some(BTreeMap::from([(STATEFUL_SET.to_owned(), resolved.name.clone())])),
+            selector: Some(BTreeMap::from([(STATEFUL_SET.to_owned(), resolved.child.clone())])),
             ports: Some(vec![ServicePort {
                 // The prefix `http-` tells Istio the protocol.
-                name: Some(format!("http-{}", resolved.name)),
+                name: Some(format!("http-{}", resolved.child)),
                 port: SERVICE_PORT,
                 protocol: Some("TCP".to_owned()),
                 target_port: Some(IntOrString::Int(resolved.port)),

@@ -15,7 +15,7 @@ fn stories() {
         let plan = plan(&observed, &resolved);
         assert_eq!(lint(&observed, &plan), []);
         let now: Timestamp = "2026-01-03T00:00:00.5Z".parse().unwrap();
-        let status = status(&observed, &resolved, &plan, &Outcome::default(), now);
+        let status = status(&observed, &resolved, &plan, Outcome::default(), now);
         let status = serde_json::to_string_pretty(&status).unwrap();
         insta::assert_snapshot!(format!("{plan}status {status}"));
     });
@@ -48,7 +48,7 @@ prop_compose! {
                 "spec": {"template": {"spec": {"containers": containers}}},
             },
             "statefulSet": {
-                "metadata": {"name": "n", "namespace": "a", "generation": 1},
+                "metadata": {"name": "n", "namespace": "a", "generation": 1, "labels": {"app.kubernetes.io/managed-by": "carrel"}},
                 "spec": {"selector": {}, "template": {"metadata": {"annotations": {OWNER_TEMPLATE: "@OWNER_TEMPLATE@"}}}},
                 "status": {"replicas": 1, "observedGeneration": 1},
             },
@@ -72,11 +72,11 @@ proptest! {
         let plan = plan(&observed, &resolved);
         prop_assert_eq!(lint(&observed, &plan), vec![]);
         let at = Timestamp::UNIX_EPOCH;
-        let first = status(&observed, &resolved, &plan, &Outcome::default(), at);
+        let first = status(&observed, &resolved, &plan, Outcome::default(), at);
         // Nothing in a status moves by itself.
         let later = Observed { status: first.clone(), ..observed };
         let at = at + jiff::SignedDuration::from_hours(5);
-        prop_assert_eq!(status(&later, &resolved, &plan, &Outcome::default(), at), first);
+        prop_assert_eq!(status(&later, &resolved, &plan, Outcome::default(), at), first);
     }
 }
 
@@ -89,6 +89,7 @@ fn the_linter_finds_a_restart_that_nobody_asked_for() {
     let mut plan = plan(&observed, &resolve(&observed, &Settings::default()));
     let Plan::Apply(act) = &mut plan else { panic!("{plan}") };
     act.restart = Some(Restart { pod: "nb-0".into(), uid: "p".into() });
+    act.due = Some(Cause::Edited);
     act.children.stateful_set.spec.replicas = Some(0);
     act.children.stateful_set.spec.update_strategy = None;
     let expected =

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::observe::SlimPod;
+use crate::pod::SlimPod;
 
 /// What the API server does with a write.
 #[derive(Clone, Copy, PartialEq)]
@@ -25,7 +25,12 @@ enum Mood {
     Refuses,
     Breaks,
     Hangs,
+    /// Another object has the name; a read brings it.
+    Taken,
 }
+
+/// What a read brings: a StatefulSet of this owner.
+const THEIRS: &str = "theirs";
 
 /// A Notebook, the stores of its controller, and an API server that answers as `moods` say.
 struct Desk {
@@ -101,12 +106,29 @@ async fn answer(
     let word = format!("{} {}", request.method(), path.rsplit_once("/namespaces/").unwrap().1);
     let force = request.uri().query().unwrap_or_default().contains("force=true");
     requests.lock().unwrap().push(if force { format!("{word} force") } else { word.clone() });
-    assert_eq!(request.method(), Method::PATCH, "a reconcile makes no read call");
+    if request.method() == Method::GET {
+        assert!(mood(&word.replace("GET", "PATCH")) == Mood::Taken, "a reconcile reads nothing else");
+        let controller =
+            json!([{"apiVersion": "v1", "kind": "Database", "name": THEIRS, "uid": THEIRS, "controller": true}]);
+        return say(
+            200,
+            &json!({"metadata": {"name": "iris", "namespace": "team-a", "uid": "u", "ownerReferences": controller},
+            "spec": {"selector": {}, "template": {}}}),
+        );
+    }
+    assert_eq!(request.method(), Method::PATCH);
     let body: Value = serde_json::from_slice(&request.into_body().collect().await.unwrap().to_bytes()).unwrap();
     match mood(&word) {
         Mood::Hangs => return std::future::pending().await,
         Mood::Breaks => return fail(500, "InternalError", "etcd is away"),
         Mood::Refuses => return fail(422, "Invalid", "StatefulSet.apps \"iris\" is invalid: image"),
+        Mood::Taken => {
+            let details = json!({"causes": [{"reason": "FieldManagerConflict", "message": "conflict"}]});
+            return say(
+                409,
+                &json!({"status": "Failure", "code": 409, "reason": "Conflict", "message": "conflicts", "details": details}),
+            );
+        }
         Mood::Takes => {}
     }
     let mut answers = answers.lock().unwrap();
@@ -190,12 +212,24 @@ async fn a_refusal_is_told_in_the_status_once_and_not_tried_again_by_itself() {
 }
 
 #[tokio::test]
+async fn whose_a_taken_name_is_takes_one_read_and_is_told() {
+    let desk = Desk::new(|word| if word == SET { Mood::Taken } else { Mood::Takes });
+    let (result, sent) = desk.reconcile().await;
+    assert_eq!(sent, [SERVICE, SET, "GET team-a/statefulsets/iris", STATUS]);
+    assert!(result.unwrap_err().is_worth_a_retry(), "nobody tells when a stranger's object goes");
+    let status = desk.answers.lock().unwrap()[1]["status"].clone();
+    assert_eq!(status["reason"], "NameTaken");
+    let message = status["conditions"][0]["message"].as_str().unwrap();
+    assert!(message.contains("belongs to Database theirs"), "{message}");
+}
+
+#[tokio::test]
 async fn a_fault_of_the_server_is_told_and_tried_again() {
     let desk = Desk::new(|word| if word == SERVICE { Mood::Breaks } else { Mood::Takes });
     let (result, sent) = desk.reconcile().await;
-    assert_eq!(sent, [SERVICE, STATUS], "the pod would start without a name to be reached by");
+    assert_eq!(sent, [SERVICE, SET, STATUS], "one child that fails does not keep the other");
     assert!(result.unwrap_err().is_worth_a_retry());
-    assert_eq!(desk.answers.lock().unwrap()[0]["status"]["reason"], "WriteFailed");
+    assert_eq!(desk.answers.lock().unwrap()[1]["status"]["reason"], "WriteFailed");
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,20 +3,25 @@
 mod asked;
 mod why;
 
-use carrel_api::notebook::{Condition, ContainerState, NotebookStatus, Phase, READY, Reason, STOPPED};
+use carrel_api::notebook::{
+    Condition, ContainerState, NotebookStatus, Phase, READY, RESTART_REQUIRED, Reason, STOPPED,
+};
+use carrel_api::vocabulary::RESTART_REQUESTED;
 use carrel_runtime::apply::WriteError;
 use jiff::Timestamp;
 
-use crate::observe::{Observed, SlimPod, SlimPodCondition};
+use crate::observe::Observed;
 use crate::plan::Plan;
+use crate::pod::{SlimPod, SlimPodCondition};
 use crate::resolve::{Refusal, Resolved};
+use crate::waiting::Waiting;
 use why::Why;
 
 /// What became of a plan, as far as a status speaks of it.
-#[derive(Debug, Default)]
-pub struct Outcome {
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Outcome<'a> {
     /// The first write that failed, and the kind of the child.
-    pub failed: Option<(&'static str, WriteError)>,
+    pub failed: Option<&'a (&'static str, WriteError)>,
 }
 
 /// The status of a Notebook after its plan was carried out. `now` is used for the time of a transition only, so that
@@ -25,24 +30,24 @@ pub fn status(
     observed: &Observed,
     resolved: &Result<Resolved, Refusal>,
     plan: &Plan,
-    outcome: &Outcome,
+    outcome: Outcome<'_>,
     now: Timestamp,
 ) -> NotebookStatus {
     let why = why::why(observed, resolved, plan, outcome);
     let pod = observed.pod.as_deref();
     let server = resolved.as_ref().ok().map(|resolved| resolved.server.as_str());
     let mut conditions = vec![ready(&why), stopped(&why)];
+    if let Plan::Apply(act) = plan {
+        conditions.extend(restart_required(&act.waiting));
+    }
     for condition in &mut conditions {
         condition.last_transition_time = Some(transition(observed.status.condition(&condition.type_), condition, now));
     }
     conditions.extend(pod.into_iter().flat_map(mirrored));
     NotebookStatus {
-        ready_replicas: observed
-            .stateful_set
-            .ours()
-            .and_then(|set| set.status.as_ref()?.ready_replicas)
-            .unwrap_or(0)
-            .clamp(0, 1),
+        // What the StatefulSet's count follows, a moment later. A pod that is ending counts while it is ready: Kubeflow's
+        // web app shows "stopping" by it.
+        ready_replicas: i32::from(pod.is_some_and(SlimPod::has_condition_ready)),
         container_state: pod.map(|pod| container_state(pod, observed, server)).unwrap_or_default(),
         conditions,
         phase: Some(why.phase),
@@ -74,6 +79,28 @@ fn stopped(why: &Why) -> Condition {
         message: stopped.then(|| why.message.clone()),
         ..Condition::default()
     }
+}
+
+/// The most fields that a message names.
+const NAMED_FIELDS: usize = 10;
+
+/// Only there while it is true.
+fn restart_required(waiting: &Waiting) -> Option<Condition> {
+    let mut fields: Vec<_> =
+        waiting.iter().take(NAMED_FIELDS).map(|(path, (has, wants))| format!("{path}: {has} -> {wants}")).collect();
+    if waiting.len() > NAMED_FIELDS {
+        fields.push(format!("and {} more", waiting.len() - NAMED_FIELDS));
+    }
+    (!fields.is_empty()).then(|| Condition {
+        type_: RESTART_REQUIRED.to_owned(),
+        status: truth(true),
+        reason: Some(Reason::TemplateChanged.as_str().to_owned()),
+        message: Some(format!(
+            "takes effect at the next start, or at a restart ({RESTART_REQUESTED}): {}",
+            fields.join("; ")
+        )),
+        ..Condition::default()
+    })
 }
 
 fn truth(value: bool) -> String {

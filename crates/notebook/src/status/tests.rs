@@ -4,10 +4,11 @@ use crate::plan::plan;
 use crate::resolve::resolve;
 use crate::testing::{asks_for, story};
 
+#[allow(clippy::needless_pass_by_value)] // So that the cases read well.
 fn status_of(observed: &Observed, failed: Option<(&'static str, WriteError)>) -> NotebookStatus {
     let resolved = resolve(observed, &Settings::default());
     let plan = plan(observed, &resolved);
-    status(observed, &resolved, &plan, &Outcome { failed }, "2026-01-03T00:00:00Z".parse().unwrap())
+    status(observed, &resolved, &plan, Outcome { failed: failed.as_ref() }, "2026-01-03T00:00:00Z".parse().unwrap())
 }
 
 #[test]

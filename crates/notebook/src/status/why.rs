@@ -6,8 +6,9 @@ use carrel_runtime::apply::WriteError;
 use kube::ResourceExt;
 
 use super::Outcome;
-use crate::observe::{Observed, SlimContainerStatus, SlimPod};
-use crate::plan::{self, Plan};
+use crate::observe::Observed;
+use crate::plan::{self, Cause, Plan};
+use crate::pod::{SlimContainerStatus, SlimPod};
 use crate::resolve::{Refusal, Resolved};
 
 /// What is said.
@@ -29,7 +30,7 @@ struct Case<'a> {
     observed: &'a Observed,
     resolved: &'a Result<Resolved, Refusal>,
     plan: &'a Plan,
-    outcome: &'a Outcome,
+    outcome: Outcome<'a>,
     stopped: bool,
 }
 
@@ -48,7 +49,7 @@ const CHECKS: &[fn(&Case<'_>) -> Option<Why>] = &[
     creating,
 ];
 
-pub(super) fn why(observed: &Observed, resolved: &Result<Resolved, Refusal>, plan: &Plan, outcome: &Outcome) -> Why {
+pub(super) fn why(observed: &Observed, resolved: &Result<Resolved, Refusal>, plan: &Plan, outcome: Outcome<'_>) -> Why {
     let stopped = observed.notebook.annotations().contains_key(STOPPED);
     let case = Case { observed, resolved, plan, outcome, stopped };
     let otherwise = || Why::new(Phase::Starting, Reason::Starting, "the pod is on its node and not ready yet");
@@ -67,16 +68,15 @@ fn refused(case: &Case<'_>) -> Option<Why> {
 }
 
 fn child_taken(case: &Case<'_>) -> Option<Why> {
-    let Plan::Apply(act) = case.plan else { return None };
-    let refusal = plan::taken(act)?;
+    let refusal = plan::taken(case.plan)?;
     Some(Why::new(Phase::Error, refusal.reason, refusal.message))
 }
 
 fn write_refused(case: &Case<'_>) -> Option<Why> {
-    let (kind, error) = case.outcome.failed.as_ref()?;
+    let (kind, error) = case.outcome.failed?;
     match error {
         WriteError::Taken { name, .. } => {
-            let message = format!("a {kind} named {name} exists that is not this Notebook's; it is left alone");
+            let message = format!("the {kind} {name} is not this Notebook's; it is left alone");
             Some(Why::new(Phase::Error, Reason::NameTaken, message))
         }
         WriteError::Refused { message, .. } => {
@@ -102,12 +102,11 @@ fn stopping(case: &Case<'_>) -> Option<Why> {
 
 fn restarting(case: &Case<'_>) -> Option<Why> {
     let Plan::Apply(act) = case.plan else { return None };
-    act.restart.as_ref()?;
-    Some(Why::new(
-        Phase::Starting,
-        Reason::Restarting,
-        "its owner changed the pod template; the pod starts again with it",
-    ))
+    let message = match act.due? {
+        Cause::Edited => "its owner changed the pod template; the pod starts again with it",
+        Cause::Requested => "its owner asked for a restart; the pod starts again",
+    };
+    Some(Why::new(Phase::Starting, Reason::Restarting, message))
 }
 
 fn running(case: &Case<'_>) -> Option<Why> {
@@ -116,7 +115,7 @@ fn running(case: &Case<'_>) -> Option<Why> {
 }
 
 fn write_failed(case: &Case<'_>) -> Option<Why> {
-    let (kind, error) = case.outcome.failed.as_ref()?;
+    let (kind, error) = case.outcome.failed?;
     match error {
         WriteError::Timeout(_) | WriteError::Failed(_) | WriteError::Encode(_) => {
             let message = format!("the {kind} could not be written for now; it is tried again. {error}");

@@ -1,0 +1,113 @@
+//! A notebook's pod, as far as it is looked at.
+
+use carrel_api::vocabulary::{OWNER_TEMPLATE, RESTARTED_FOR, TEMPLATE};
+use k8s_openapi::api::core::v1::ContainerState;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use kube::Resource;
+use serde::{Deserialize, Serialize};
+
+/// A Pod, with the few fields that are read here; what is not named is never parsed (a whole Pod costs 30 times more).
+#[derive(Clone, Debug, Default, Resource, Deserialize, Serialize)]
+#[resource(inherit = k8s_openapi::api::core::v1::Pod)]
+pub struct SlimPod {
+    /// Name, owner, labels, annotations.
+    pub metadata: ObjectMeta,
+    /// Where it runs.
+    #[serde(default)]
+    pub spec: SlimPodSpec,
+    /// How it does.
+    #[serde(default)]
+    pub status: SlimPodStatus,
+}
+
+/// The part of a Pod's spec that is read.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SlimPodSpec {
+    /// The node that the scheduler chose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_name: Option<String>,
+}
+
+/// The part of a Pod's status that is read.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SlimPodStatus {
+    /// The pod's conditions, in kubelet's order.
+    #[serde(default)]
+    pub conditions: Vec<SlimPodCondition>,
+    /// Init containers, native sidecars among them.
+    #[serde(default)]
+    pub init_container_statuses: Vec<SlimContainerStatus>,
+    /// Containers.
+    #[serde(default)]
+    pub container_statuses: Vec<SlimContainerStatus>,
+}
+
+/// A condition of a Pod.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)] // Kubernetes' own fields.
+pub struct SlimPodCondition {
+    #[serde(rename = "type")]
+    pub type_: String,
+    pub status: String,
+    #[serde(default)]
+    pub reason: Option<String>,
+    #[serde(default)]
+    pub message: Option<String>,
+    #[serde(default)]
+    pub last_transition_time: Option<Time>,
+    #[serde(default)]
+    pub last_probe_time: Option<Time>,
+}
+
+/// The state of a container.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)] // Kubernetes' own fields.
+pub struct SlimContainerStatus {
+    pub name: String,
+    #[serde(default)]
+    pub state: Option<ContainerState>,
+    #[serde(default)]
+    pub last_state: Option<ContainerState>,
+    #[serde(default)]
+    pub ready: bool,
+}
+
+impl SlimPod {
+    /// The pod's condition of this type.
+    pub fn condition(&self, type_: &str) -> Option<&SlimPodCondition> {
+        self.status.conditions.iter().find(|condition| condition.type_ == type_)
+    }
+
+    /// Whether it is ready and not on its way out.
+    pub fn is_ready(&self) -> bool {
+        self.metadata.deletion_timestamp.is_none() && self.has_condition_ready()
+    }
+
+    /// Whether it is ready, on its way out or not.
+    pub fn has_condition_ready(&self) -> bool {
+        self.condition("Ready").is_some_and(|condition| condition.status == "True")
+    }
+
+    /// The hash of the owner's template that it was made from; absent on a pod that somebody else's controller made.
+    pub fn owner_template(&self) -> Option<&str> {
+        self.annotation(OWNER_TEMPLATE)
+    }
+
+    /// The hash of the whole template that it was made from.
+    pub fn template(&self) -> Option<&str> {
+        self.annotation(TEMPLATE)
+    }
+
+    /// The request for a restart that it was made after.
+    pub fn restarted_for(&self) -> Option<&str> {
+        self.annotation(RESTARTED_FOR)
+    }
+
+    fn annotation(&self, key: &str) -> Option<&str> {
+        self.metadata.annotations.as_ref()?.get(key).map(String::as_str)
+    }
+}
