@@ -5,6 +5,7 @@ use std::sync::Arc;
 use carrel_api::notebook::{Notebook, NotebookStatus};
 use carrel_api::vocabulary::{MANAGED_BY, MANAGED_BY_CARREL};
 use carrel_runtime::Key;
+use carrel_runtime::evidence::Evidence;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Service;
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -26,6 +27,8 @@ pub struct Observed {
     pub service: Child<Service>,
     /// The StatefulSet's pod.
     pub pod: Option<Arc<SlimPod>>,
+    /// The API server's words where it refused to let the StatefulSet's controller make the pod.
+    pub rejection: Option<String>,
 }
 
 /// An object of the name that a child has.
@@ -92,6 +95,8 @@ pub struct Stores {
     pub services: Store<Service>,
     /// Pods of notebooks.
     pub pods: Store<SlimPod>,
+    /// What Events say of StatefulSets.
+    pub evidence: Arc<Evidence>,
 }
 
 impl Stores {
@@ -101,9 +106,12 @@ impl Stores {
         let child = child_name(&key.name);
         let uid = notebook.uid().unwrap_or_default();
         let stored = || notebook.status.as_ref().and_then(|status| status.valid()).cloned();
+        let stateful_set = Child::of(get(&self.stateful_sets, &key.namespace, &child), &uid);
+        let set_uid = stateful_set.ours().and_then(|set| set.metadata.uid.as_deref());
         Observed {
+            rejection: set_uid.and_then(|uid| self.evidence.about(&Key::new(&key.namespace, &child), uid)),
             status: newer.or_else(stored).unwrap_or_default(),
-            stateful_set: Child::of(get(&self.stateful_sets, &key.namespace, &child), &uid),
+            stateful_set,
             service: Child::of(get(&self.services, &key.namespace, &child), &uid),
             pod: get(&self.pods, &key.namespace, &pod_name(&child)),
             notebook,

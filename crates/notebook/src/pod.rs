@@ -33,6 +33,9 @@ pub struct SlimPodSpec {
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SlimPodStatus {
+    /// One word on a pod that failed as a whole.
+    #[serde(default)]
+    pub reason: Option<String>,
     /// The pod's conditions, in kubelet's order.
     #[serde(default)]
     pub conditions: Vec<SlimPodCondition>,

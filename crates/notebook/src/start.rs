@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use carrel_api::notebook::Notebook;
-use carrel_api::vocabulary::{MANAGED_BY, MANAGED_BY_CARREL, NOTEBOOK, NOTEBOOK_NAME};
+use carrel_api::vocabulary::{MANAGED_BY, MANAGED_BY_CARREL, NOTEBOOK, NOTEBOOK_NAME, STATEFUL_SET};
 use carrel_runtime::Key;
 use carrel_runtime::apply::{WriteError, Writer};
 use carrel_runtime::backoff::Backoff;
+use carrel_runtime::evidence::{Evidence, SlimEvent, hear};
 use carrel_runtime::feed::{Change, Feed};
 use carrel_runtime::lease::Claim;
 use carrel_runtime::ledger::Statuses;
@@ -121,8 +122,8 @@ pub async fn start(controller: Controller, end: impl Future<Output = ()> + Clone
     };
     tokio::select! {
         () = runner => {}
-        () = feeds.watch(&client, &scope, &health, &metrics) => {}
-        () = wake_all_when_leading(claim, stores.notebooks.clone(), wake) => {}
+        () = feeds.watch(&client, &scope, &health, &metrics, &wake) => {}
+        () = wake_all_when_leading(claim, stores.notebooks.clone(), wake.clone()) => {}
     }
 }
 
@@ -132,6 +133,7 @@ struct Feeds {
     stateful_sets: Feed<StatefulSet>,
     services: Feed<Service>,
     pods: Feed<SlimPod>,
+    evidence: Arc<Evidence>,
 }
 
 impl Feeds {
@@ -141,6 +143,7 @@ impl Feeds {
             stateful_sets: Feed::new("statefulsets"),
             services: Feed::new("services"),
             pods: Feed::new("pods"),
+            evidence: Arc::default(),
         }
     }
 
@@ -150,6 +153,7 @@ impl Feeds {
             stateful_sets: self.stateful_sets.store(),
             services: self.services.store(),
             pods: self.pods.store(),
+            evidence: self.evidence.clone(),
         }
     }
 
@@ -165,6 +169,21 @@ impl Feeds {
     fn forget(&mut self, shared: &Arc<Shared>) {
         forget_deleted(&mut self.stateful_sets, shared.clone());
         forget_deleted(&mut self.services, shared.clone());
+        // Once there is a pod, what kept it from being made is over.
+        let evidence = self.evidence.clone();
+        self.pods.listen(move |change| {
+            if let (Some(namespace), Some(set)) =
+                (change.object().namespace(), change.object().labels().get(STATEFUL_SET))
+            {
+                evidence.forget(&Key::new(namespace, set));
+            }
+        });
+        let evidence = self.evidence.clone();
+        self.stateful_sets.listen(move |change| {
+            if let Change::Deleted(set) = change {
+                evidence.forget(&Key::of(*set));
+            }
+        });
         let shared = shared.clone();
         self.notebooks.listen(move |change| {
             if let Change::Deleted(notebook) = change {
@@ -177,14 +196,42 @@ impl Feeds {
     }
 
     /// Runs the watches: one a kind, of ours by label. Never ends.
-    async fn watch(self, client: &Client, scope: &Scope, health: &Health, metrics: &Arc<Metrics>) {
+    async fn watch(
+        self,
+        client: &Client,
+        scope: &Scope,
+        health: &Health,
+        metrics: &Arc<Metrics>,
+        wake: &Wake<Notebook>,
+    ) {
+        let (evidence, sets) = (self.evidence, self.stateful_sets.store());
+        let refusals = watcher::Config::default().fields("involvedObject.kind=StatefulSet,reason=FailedCreate");
+        let refusals = watcher(scope.api::<SlimEvent>(client.clone()), refusals).default_backoff();
+        let heard = move |event: &SlimEvent| {
+            let Key { namespace, name } = event.about();
+            // A StatefulSet that is not ours is nobody's business here.
+            let set = sets.get(&ObjectRef::new(&name).within(&namespace));
+            if let Some(key) = set.as_deref().and_then(owner)
+                && evidence.tell(event)
+            {
+                wake.send(key);
+            }
+        };
         let ours = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGED_BY_CARREL}"));
         let of_notebooks = watcher::Config::default().labels(NOTEBOOK_NAME);
+        let known = self.stateful_sets.store();
+        let heard_when_filled = async {
+            // Whose an Event is, the cache of StatefulSets tells.
+            if known.wait_until_ready().await.is_ok() {
+                hear(refusals, heard).await;
+            }
+        };
         tokio::join!(
             watch(self.notebooks, client, scope, watcher::Config::default(), health, metrics),
             watch(self.stateful_sets, client, scope, ours.clone(), health, metrics),
             watch(self.services, client, scope, ours, health, metrics),
             watch(self.pods, client, scope, of_notebooks, health, metrics),
+            heard_when_filled,
         );
     }
 }

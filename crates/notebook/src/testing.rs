@@ -20,6 +20,7 @@ struct Story {
     stateful_set: Option<StatefulSet>,
     service: Option<Service>,
     pod: Option<SlimPod>,
+    rejection: Option<String>,
 }
 
 /// Reads a story. `@OWNER_TEMPLATE@` stands for the hash of the Notebook's own template.
@@ -40,6 +41,7 @@ fn observed(text: &str) -> Observed {
         stateful_set: Child::of(story.stateful_set.map(Arc::new), &uid),
         service: Child::of(story.service.map(Arc::new), &uid),
         pod: story.pod.map(Arc::new),
+        rejection: story.rejection,
         notebook: Arc::new(story.notebook),
     }
 }

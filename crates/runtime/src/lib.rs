@@ -5,6 +5,7 @@
 //! | [`feed`] | one watch a kind: fills a store and tells of every change, deletes included |
 //! | [`wake`] | the queue of keys between feeds and a controller |
 //! | [`covers`] | whether a live object still has each field that we set, and where it does not |
+//! | [`evidence`] | what Events say of objects, as far as it explains a wait |
 //! | [`ledger`] | what was written but not yet seen in the cache |
 //! | [`apply`] | the only writer: server-side apply when something differs, under the lease, with a timeout |
 //! | [`lease`] | one process at work: claims a Lease, and stops writing well before another can take it |
@@ -16,6 +17,7 @@
 pub mod apply;
 pub mod backoff;
 pub mod covers;
+pub mod evidence;
 pub mod feed;
 pub mod hash;
 pub mod lease;

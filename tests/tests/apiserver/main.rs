@@ -7,6 +7,7 @@ mod life;
 mod names;
 mod outsiders;
 mod process;
+mod reasons;
 mod refusals;
 mod restarts;
 mod status;

@@ -112,7 +112,7 @@ async fn a_missing_crd_is_named_and_objects_older_than_its_rules_hurt_nobody() -
     own.apply(&good)?;
     eventually("the good one", async || {
         let status = own.status("good")?;
-        ensure!(["Creating", "Unschedulable"].contains(&status["reason"].as_str().unwrap_or_default()), "{status}");
+        ensure!(["Pending", "Unschedulable"].contains(&status["reason"].as_str().unwrap_or_default()), "{status}");
         Ok(())
     })
     .await?;

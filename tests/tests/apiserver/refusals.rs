@@ -63,19 +63,3 @@ async fn a_stateful_set_of_somebody_else_is_left_alone() -> Result<()> {
     assert_eq!(set.spec.template.spec.unwrap().containers[0].name, "db");
     Ok(())
 }
-
-#[tokio::test]
-async fn an_image_that_can_not_be_pulled_or_a_missing_claim_is_a_wait_not_an_error() -> Result<()> {
-    let desk = Desk::new().await?;
-    desk.notebook(
-        "claimless",
-        "{containers: [{name: a, image: i}], volumes: [{name: v, persistentVolumeClaim: {claimName: missing}}]}",
-    )
-    .await?;
-    let status = desk.reaches("claimless", "Unschedulable").await?;
-    assert_eq!(status.phase, Some(Phase::Starting));
-    assert_eq!(status.volumes, ["missing"]);
-    let message = status.condition("Ready").unwrap().message.clone().unwrap();
-    assert!(message.contains("\"missing\" not found"), "{message}");
-    Ok(())
-}

@@ -74,9 +74,9 @@ async fn a_missing_image_and_a_crash_are_said() -> Result<()> {
         "{containers: [{name: crash, image: 'localhost/jupyter:4.6', command: [python3, -c, 'raise SystemExit(3)']}]}",
     )
     .await?;
-    let status = desk.reaches("pull", "ImagePull").await?;
+    let status = desk.reaches("pull", "ImagePullFailed").await?;
     ensure!(status.container_state.waiting.is_some());
-    let status = desk.reaches("crash", "Crashing").await?;
+    let status = desk.reaches("crash", "CrashLoop").await?;
     let message = status.condition("Ready").unwrap().message.clone().unwrap();
     ensure!(message.contains("exit code 3"), "{message}");
     Ok(())

@@ -229,7 +229,7 @@ mod tests {
         let whole = whole(&schema["properties"]["status"]);
         let mut whole = whole;
         whole["phase"] = "Running".into();
-        whole["reason"] = "Creating".into();
+        whole["reason"] = "Pending".into();
         let status: crate::notebook::NotebookStatus = serde_json::from_value(whole.clone()).unwrap();
         assert_eq!(serde_json::to_value(&status).unwrap(), whole);
     }

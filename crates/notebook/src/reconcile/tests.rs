@@ -62,6 +62,7 @@ impl Desk {
             stateful_sets: stateful_sets.as_reader(),
             services: services.as_reader(),
             pods: pods.as_reader(),
+            evidence: Arc::default(),
         };
         let writer = Writer::new(client, Claim::always(), Arc::new(Metrics::default()));
         let house = House { settings: Settings::default(), stores, writer, statuses: Statuses::default() };

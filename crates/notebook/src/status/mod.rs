@@ -1,6 +1,8 @@
 //! What is said of a Notebook: Kubeflow's fields with Kubeflow's meaning, and one reason with a sentence.
 
 mod asked;
+mod pod;
+mod rejection;
 mod why;
 
 use carrel_api::notebook::{

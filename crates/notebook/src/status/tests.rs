@@ -66,6 +66,6 @@ fn init_containers_are_named_before_the_others() {
             containerStatuses: [{name: nb, state: {waiting: {reason: PodInitializing}}}]}}}",
     );
     let status = status_of(&observed, None);
-    assert_eq!(status.reason, Some(Reason::ImagePull));
+    assert_eq!(status.reason, Some(Reason::ImagePullFailed));
     assert!(status.condition(READY).unwrap().message.as_deref().unwrap().contains("container fetch"));
 }

@@ -5,10 +5,11 @@ use carrel_api::vocabulary::STOPPED;
 use carrel_runtime::apply::WriteError;
 use kube::ResourceExt;
 
-use super::Outcome;
+use super::rejection::rejection;
+use super::{Outcome, pod};
 use crate::observe::Observed;
 use crate::plan::{self, Cause, Plan};
-use crate::pod::{SlimContainerStatus, SlimPod};
+use crate::pod::SlimPod;
 use crate::resolve::{Refusal, Resolved};
 
 /// What is said.
@@ -44,9 +45,9 @@ const CHECKS: &[fn(&Case<'_>) -> Option<Why>] = &[
     restarting,
     running,
     write_failed,
-    unschedulable,
-    container_waits,
-    creating,
+    pod_rejected,
+    pod_waits,
+    pending,
 ];
 
 pub(super) fn why(observed: &Observed, resolved: &Result<Resolved, Refusal>, plan: &Plan, outcome: Outcome<'_>) -> Why {
@@ -91,7 +92,7 @@ fn stopping(case: &Case<'_>) -> Option<Why> {
         return None;
     }
     Some(match &case.observed.pod {
-        Some(_) => Why::new(Phase::Stopping, Reason::StoppedByOwner, "stopped by its owner; the pod is ending"),
+        Some(_) => Why::new(Phase::Stopping, Reason::Stopping, "stopped by its owner; the pod is ending"),
         None => Why::new(
             Phase::Stopped,
             Reason::StoppedByOwner,
@@ -125,63 +126,23 @@ fn write_failed(case: &Case<'_>) -> Option<Why> {
     }
 }
 
-fn unschedulable(case: &Case<'_>) -> Option<Why> {
-    let scheduled = case.observed.pod.as_ref()?.condition("PodScheduled")?;
-    let message = scheduled.message.clone().filter(|message| !message.is_empty());
-    (scheduled.status == "False").then(|| {
-        Why::new(
-            Phase::Starting,
-            Reason::Unschedulable,
-            message.unwrap_or_else(|| "no node takes the pod yet".to_owned()),
-        )
-    })
+/// Without a pod, why none can be made; else what the pod says.
+fn pod_rejected(case: &Case<'_>) -> Option<Why> {
+    let words = case.observed.rejection.as_deref().filter(|_| case.observed.pod.is_none())?;
+    let (reason, message) = rejection(words);
+    Some(Why::new(Phase::Starting, reason, message))
 }
 
-/// The first container, init containers before others, that waits or ended.
-fn container_waits(case: &Case<'_>) -> Option<Why> {
-    let status = &case.observed.pod.as_ref()?.status;
-    let mut containers = status.init_container_statuses.iter().chain(&status.container_statuses);
-    containers.find_map(|container| waiting(container).or_else(|| ended(container)))
+fn pod_waits(case: &Case<'_>) -> Option<Why> {
+    let (reason, message) = pod::waits(case.observed.pod.as_ref()?)?;
+    Some(Why::new(Phase::Starting, reason, message))
 }
 
-fn waiting(container: &SlimContainerStatus) -> Option<Why> {
-    let waiting = container.state.as_ref()?.waiting.as_ref()?;
-    let (name, word) = (&container.name, waiting.reason.as_deref().unwrap_or("Waiting"));
-    Some(match word {
-        "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" | "RegistryUnavailable" => {
-            let message = format!("the image of container {name} can't be pulled ({word})");
-            Why::new(Phase::Starting, Reason::ImagePull, message)
-        }
-        // Kubelet's own message counts the seconds of its back-off, which would move by itself.
-        "CrashLoopBackOff" => {
-            let last = container.last_state.as_ref().and_then(|state| state.terminated.as_ref());
-            let exit = last.map(|ended| format!(", last with exit code {}", ended.exit_code)).unwrap_or_default();
-            let message = format!("container {name} ends again and again{exit}; see kubectl logs --previous");
-            Why::new(Phase::Starting, Reason::Crashing, message)
-        }
-        "ContainerCreating" | "PodInitializing" => {
-            Why::new(Phase::Starting, Reason::Starting, format!("container {name} is being made"))
-        }
-        _ => {
-            let detail = waiting.message.as_deref().map(|message| format!(": {message}")).unwrap_or_default();
-            Why::new(Phase::Starting, Reason::Starting, format!("container {name} waits ({word}{detail})"))
-        }
-    })
-}
-
-fn ended(container: &SlimContainerStatus) -> Option<Why> {
-    let ended = container.state.as_ref()?.terminated.as_ref()?;
-    (ended.exit_code != 0).then(|| {
-        let message = format!("container {} ended with exit code {}", container.name, ended.exit_code);
-        Why::new(Phase::Starting, Reason::Crashing, message)
-    })
-}
-
-fn creating(case: &Case<'_>) -> Option<Why> {
+fn pending(case: &Case<'_>) -> Option<Why> {
     let gone = |pod: &SlimPod| pod.metadata.deletion_timestamp.is_some();
     case.observed
         .pod
         .as_deref()
         .is_none_or(gone)
-        .then(|| Why::new(Phase::Starting, Reason::Creating, "the pod is being made"))
+        .then(|| Why::new(Phase::Starting, Reason::Pending, "the pod is being made"))
 }
