@@ -177,4 +177,6 @@ async fn write_status(key: &Key, observed: &Observed, status: NotebookStatus, ho
 }
 
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod tests;

@@ -213,8 +213,7 @@ impl Writer {
         let api = Api::<K>::namespaced(self.client.clone(), &key.namespace);
         match self.send(plural::<K>(), Verb::Delete, &K::kind(&()), key, api.delete(&key.name, &params)).await {
             Ok(_) | Err(WriteError::Gone(_)) => {}
-            // The uid is another's by now: the object that was meant is gone.
-            Err(WriteError::Failed(error)) if matches!(&*error, kube::Error::Api(s) if s.is_conflict()) => {}
+            // Also a conflict, which may say that the uid is another's by now: then the next try sees so in the cache.
             Err(error) => return Err(error),
         }
         self.ledger.deleted(uid);

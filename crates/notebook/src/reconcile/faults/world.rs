@@ -1,0 +1,348 @@
+//! A Notebook's objects, the API server that holds them, the StatefulSet's controller, and a controller of ours that may die.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use carrel_runtime::lease::Claim;
+use carrel_runtime::metrics::Metrics;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use kube::Client;
+use kube::client::Body;
+use kube::runtime::reflector::store::Writer as StoreWriter;
+use kube::runtime::watcher::Event;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::super::*;
+
+/// How a request fails.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Fault {
+    Conflict,
+    TooManyRequests,
+    Internal,
+    NoAnswer,
+    Cut,
+    /// Our process is killed, and another starts without its memory.
+    Killed,
+}
+
+impl Fault {
+    pub(super) const ALL: &[Self] =
+        &[Self::Conflict, Self::TooManyRequests, Self::Internal, Self::NoAnswer, Self::Cut, Self::Killed];
+
+    /// Who refuses has done nothing; of the others nobody can tell.
+    pub(super) fn moments(self) -> &'static [When] {
+        match self {
+            Self::Conflict | Self::TooManyRequests => &[When::BeforeIt],
+            Self::Internal | Self::NoAnswer | Self::Cut | Self::Killed => &[When::BeforeIt, When::AfterIt],
+        }
+    }
+}
+
+/// Whether the API server did what was asked before it failed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum When {
+    BeforeIt,
+    AfterIt,
+}
+
+#[derive(Default)]
+struct State {
+    objects: BTreeMap<String, Value>,
+    version: u64,
+    pods: usize,
+    requests: usize,
+    fault: Option<(usize, Fault, When)>,
+    killed: bool,
+}
+
+pub(super) struct World {
+    state: Arc<Mutex<State>>,
+    house: House,
+}
+
+const PODS: &str = "pods";
+
+impl World {
+    pub(super) fn new(fault: Option<(usize, Fault, When)>) -> Self {
+        let mut state = State { fault, ..State::default() };
+        state.put(
+            "notebooks",
+            json!({"metadata": {"name": "iris", "namespace": "team-a", "uid": "n-1", "generation": 1},
+                "spec": {"template": {"spec": {"containers": [{"name": "iris", "image": "i"}]}}}}),
+        );
+        let state = Arc::new(Mutex::new(state));
+        Self { house: house(&state), state }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// The owner changes the Notebook.
+    pub(super) fn owner(&mut self, patch: &Value) {
+        self.change("notebooks", patch);
+    }
+
+    /// Somebody changes an object.
+    pub(super) fn change(&mut self, kind: &str, patch: &Value) {
+        let mut state = self.state();
+        let mut object = state.objects[kind].clone();
+        json_patch::merge(&mut object, patch);
+        state.put(kind, object);
+    }
+
+    pub(super) fn remove(&mut self, kind: &str) {
+        self.state().objects.remove(kind);
+    }
+
+    /// The children and the pod as Kubeflow's controller makes them.
+    pub(super) fn as_kubeflow_left_it(&mut self) {
+        let owner = json!([{"apiVersion": "kubeflow.org/v1beta1", "kind": "Notebook", "name": "iris", "uid": "n-1", "controller": true}]);
+        let meta = json!({"name": "iris", "namespace": "team-a", "uid": "upstream", "ownerReferences": owner});
+        let mut state = self.state();
+        state.put(
+            "services",
+            json!({"kind": "Service", "metadata": meta, "spec": {"selector": {"statefulset": "iris"}}}),
+        );
+        let strategy = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 0}});
+        let template = json!({"metadata": {"labels": {"statefulset": "iris", "notebook-name": "iris"}},
+            "spec": {"containers": [{"name": "iris", "image": "i"}]}});
+        state.put(
+            "statefulsets",
+            json!({"kind": "StatefulSet", "metadata": meta, "spec": {"replicas": 1, "selector": {}, "updateStrategy": strategy, "template": template}}),
+        );
+    }
+
+    /// Everybody works until nothing moves any more.
+    pub(super) async fn rest(&mut self) {
+        let mut quiet = 0;
+        for _ in 0..60 {
+            let before = self.state().version;
+            self.state().stateful_set_controller();
+            self.reconcile().await;
+            // What waits for the cache, or for a retry, comes with time.
+            tokio::time::advance(IN_FLIGHT + Duration::from_secs(1)).await;
+            quiet = if self.state().version == before { quiet + 1 } else { 0 };
+            if quiet == 2 {
+                return;
+            }
+        }
+        panic!("it does not come to rest: {:#}", self.picture());
+    }
+
+    async fn reconcile(&mut self) {
+        let stores = stores(&self.state());
+        self.house.stores = stores;
+        let notebook = self.house.stores.notebooks.state()[0].clone();
+        // A killed process's request has no answer; longer than this no other takes.
+        let done = tokio::time::timeout(Duration::from_mins(2), reconcile(notebook, &self.house)).await;
+        let killed = std::mem::take(&mut self.state().killed);
+        if killed || done.is_err() {
+            self.house = house(&self.state);
+        }
+    }
+
+    pub(super) fn requests(&self) -> usize {
+        self.state().requests
+    }
+
+    pub(super) fn pods(&self) -> usize {
+        self.state().pods
+    }
+
+    /// What is there, without what differs from run to run.
+    pub(super) fn picture(&self) -> Value {
+        let mut picture = json!(self.state().objects);
+        forget(&mut picture);
+        picture
+    }
+}
+
+/// Versions, uids and times, and the version in the name of Open Data Hub's request.
+fn forget(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for key in [
+                "resourceVersion",
+                "uid",
+                "generation",
+                "observedGeneration",
+                "lastTransitionTime",
+                "carrel.dev/template",
+                "carrel.dev/applied",
+            ] {
+                map.remove(key);
+            }
+            map.values_mut().for_each(forget);
+        }
+        Value::Array(items) => items.iter_mut().for_each(forget),
+        Value::String(text) if text.starts_with(ODH_RESTART) => ODH_RESTART.clone_into(text),
+        _ => {}
+    }
+}
+
+impl State {
+    /// Stores an object, if it differs from what stands there.
+    fn put(&mut self, kind: &str, mut object: Value) -> Value {
+        let old = self.objects.get(kind).cloned().unwrap_or_default();
+        if object["metadata"]["uid"].is_null() {
+            let uid = old["metadata"]["uid"].as_str().map_or_else(|| format!("{kind}-{}", self.version), str::to_owned);
+            object["metadata"]["uid"] = uid.into();
+        }
+        object["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"].clone();
+        object["metadata"]["generation"] = old["metadata"]["generation"].clone();
+        if object != old {
+            self.version += 1;
+            object["metadata"]["resourceVersion"] = self.version.to_string().into();
+            if object["spec"] != old["spec"] {
+                object["metadata"]["generation"] = self.version.into();
+            }
+            self.objects.insert(kind.to_owned(), object.clone());
+        }
+        object
+    }
+
+    fn stateful_set_controller(&mut self) {
+        let Some(mut set) = self.objects.get("statefulsets").cloned() else {
+            self.objects.remove(PODS);
+            return;
+        };
+        let wanted = set["spec"]["replicas"] != 0;
+        set["status"] = json!({"replicas": 1, "observedGeneration": set["metadata"]["generation"]});
+        let template = set["spec"]["template"].clone();
+        self.put("statefulsets", set);
+        if !wanted {
+            self.version += u64::from(self.objects.remove(PODS).is_some());
+        } else if !self.objects.contains_key(PODS) {
+            self.pods += 1;
+            let mut pod = json!({"metadata": template["metadata"], "status": {"conditions": [{"type": "Ready", "status": "True"}]}});
+            json_patch::merge(
+                &mut pod,
+                &json!({"metadata": {"name": "iris-0", "namespace": "team-a", "uid": format!("p-{}", self.pods)}}),
+            );
+            self.put(PODS, pod);
+        }
+    }
+
+    /// Does what is asked.
+    fn serve(&mut self, method: &Method, path: &str, content: &str, body: &Value) -> (u16, Value) {
+        let (kind, rest) = path.rsplit_once("/team-a/").unwrap().1.split_once('/').unwrap();
+        let old = self.objects.get(kind).cloned();
+        match (method, content) {
+            (&Method::GET, _) => (200, old.unwrap()),
+            (&Method::DELETE, _) => {
+                let same = old.is_some_and(|old| old["metadata"]["uid"] == body["preconditions"]["uid"]);
+                self.version += u64::from(same);
+                if same {
+                    self.objects.remove(kind).map_or((404, json!({})), |object| (200, object))
+                } else {
+                    (409, json!({}))
+                }
+            }
+            (_, "application/merge-patch+json") => {
+                let mut object = old.unwrap();
+                json_patch::merge(&mut object, body);
+                (200, self.put(kind, object))
+            }
+            (_, "application/json-patch+json") => {
+                assert!(rest.ends_with("/status"));
+                let mut object = old.unwrap();
+                object["status"] = body[1]["value"].clone();
+                (200, self.put(kind, object))
+            }
+            _ => {
+                let mut object = body.clone();
+                if let Some(old) = old {
+                    let theirs = old["metadata"]["labels"]["app.kubernetes.io/managed-by"] != "carrel";
+                    if theirs && !path.contains("force") && kind == "statefulsets" {
+                        let details = json!({"causes": [{"reason": "FieldManagerConflict", "message": "x"}]});
+                        return (409, json!({"details": details, "reason": "Conflict"}));
+                    }
+                    object["status"] = old["status"].clone();
+                    object["metadata"]["uid"] = old["metadata"]["uid"].clone();
+                }
+                (200, self.put(kind, object))
+            }
+        }
+    }
+}
+
+fn house(state: &Arc<Mutex<State>>) -> House {
+    let world = state.clone();
+    let client = Client::new(
+        tower::service_fn(move |request: Request<Body>| {
+            let world = world.clone();
+            async move { answer(request, &world).await }
+        }),
+        "team-a",
+    );
+    let writer = Writer::new(client, Claim::always(), Arc::new(Metrics::default()));
+    House {
+        settings: Settings::default(),
+        stores: stores(&state.lock().unwrap()),
+        writer,
+        statuses: Statuses::default(),
+    }
+}
+
+async fn answer(request: Request<Body>, world: &Mutex<State>) -> Result<Response<Body>, std::io::Error> {
+    let (method, uri) = (request.method().clone(), request.uri().to_string());
+    let content = request.headers().get("content-type").map_or("", |value| value.to_str().unwrap()).to_owned();
+    let bytes = request.into_body().collect().await.unwrap().to_bytes();
+    let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let path = uri.split('?').next().unwrap().to_owned() + if uri.contains("force=true") { "?force" } else { "" };
+    let (fault, (mut code, mut reply)) = {
+        let mut state = world.lock().unwrap();
+        let at = state.requests;
+        state.requests += 1;
+        let fault = state.fault.filter(|(when, ..)| *when == at);
+        let reply = match fault {
+            Some((_, _, When::BeforeIt)) => (500, json!({})),
+            _ => state.serve(&method, &path, &content, &body),
+        };
+        if matches!(fault, Some((_, Fault::Killed, _))) {
+            state.killed = true;
+        }
+        (fault, reply)
+    };
+    match fault.map(|(_, fault, _)| fault) {
+        None => {}
+        Some(Fault::Killed | Fault::NoAnswer) => return std::future::pending().await,
+        Some(Fault::Cut) => return Err(std::io::Error::other("connection reset")),
+        Some(Fault::Conflict) => (code, reply) = (409, json!({"reason": "Conflict"})),
+        Some(Fault::TooManyRequests) => (code, reply) = (429, json!({"reason": "TooManyRequests"})),
+        Some(Fault::Internal) => (code, reply) = (500, json!({"reason": "InternalError"})),
+    }
+    if code >= 400 {
+        json_patch::merge(&mut reply, &json!({"status": "Failure", "code": code, "message": "refused"}));
+    }
+    Ok(Response::builder()
+        .status(StatusCode::from_u16(code).unwrap())
+        .body(Body::from(reply.to_string().into_bytes()))
+        .unwrap())
+}
+
+/// Caches that are up to date.
+fn stores(state: &State) -> Stores {
+    fn filled<K>(state: &State, kind: &str) -> kube::runtime::reflector::Store<K>
+    where
+        K: kube::Resource<DynamicType = ()> + Clone + DeserializeOwned + 'static,
+    {
+        let mut writer = StoreWriter::<K>::default();
+        if let Some(object) = state.objects.get(kind) {
+            writer.apply_watcher_event(&Event::Apply(serde_json::from_value(object.clone()).unwrap()));
+        }
+        writer.as_reader()
+    }
+    Stores {
+        notebooks: filled(state, "notebooks"),
+        stateful_sets: filled(state, "statefulsets"),
+        services: filled(state, "services"),
+        pods: filled(state, PODS),
+        evidence: Arc::default(),
+    }
+}
