@@ -34,8 +34,8 @@ impl Tally {
     /// Runs a command that counts as one test.
     pub(super) fn command(&mut self, what: &str, command: &mut Command) -> bool {
         self.check(what, || {
-            let status = command.status().with_context(|| format!("can't start {command:?}"))?;
-            ensure!(status.success(), "{command:?}: {status}");
+            let status = command.status().with_context(|| format!("can't start {}", line(command)))?;
+            ensure!(status.success(), "{}: {status}", line(command));
             Ok(())
         })
     }
@@ -50,7 +50,8 @@ impl Tally {
     }
 
     fn count(&mut self, what: &str, command: &mut Command) -> Result<()> {
-        let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("can't start {command:?}"))?;
+        let mut child =
+            command.stdout(Stdio::piped()).spawn().with_context(|| format!("can't start {}", line(command)))?;
         let (mut ran, mut failed) = (0, 0);
         let mut out = std::io::stdout();
         for line in BufReader::new(child.stdout.take().context("no standard output")?).lines() {
@@ -70,8 +71,8 @@ impl Tally {
             }
         }
         let status = child.wait()?;
-        ensure!(status.success() || failed > 0, "{command:?}: {status}");
-        ensure!(ran > 0, "{command:?} ran no test");
+        ensure!(status.success() || failed > 0, "{}: {status}", line(command));
+        ensure!(ran > 0, "{} ran no test", line(command));
         Ok(())
     }
 
@@ -104,6 +105,12 @@ impl Tally {
     pub(super) fn line(&self) -> String {
         format!("{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
     }
+}
+
+/// A command as a person would type it.
+fn line(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
 fn begin(what: &str) -> Instant {
