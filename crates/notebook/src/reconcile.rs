@@ -7,6 +7,7 @@ use carrel_api::notebook::{Notebook, NotebookStatus};
 use carrel_api::vocabulary::{ODH_RESTART, RESTART_REQUESTED};
 use carrel_runtime::Key;
 use carrel_runtime::apply::{Applied, WriteError, Writer};
+use carrel_runtime::hush::Hush;
 use carrel_runtime::ledger::{IN_FLIGHT, Statuses};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -21,7 +22,7 @@ use crate::names::child_name;
 use crate::observe::{Child, Observed, Stores};
 use crate::plan::{self, Act, Plan, lint, plan};
 use crate::resolve::resolve;
-use crate::status::{Outcome, status};
+use crate::status::{Outcome, may_wait, status};
 
 /// What a reconcile works with.
 pub(crate) struct House {
@@ -29,6 +30,7 @@ pub(crate) struct House {
     pub(crate) stores: Stores,
     pub(crate) writer: Writer,
     pub(crate) statuses: Statuses<NotebookStatus>,
+    pub(crate) hush: Hush,
 }
 
 /// When to look again without being woken.
@@ -65,6 +67,14 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
         }
     }
     let status = status(&observed, &resolved, &plan, Outcome { failed: work.failed.as_ref() }, Timestamp::now());
+    if work.failed.is_none()
+        && status != observed.status
+        && may_wait(&observed.status, &status)
+        && let Some(left) = house.hush.wait(&key)
+    {
+        return Ok(Next::After(left));
+    }
+    house.hush.clear(&key);
     write_status(&key, &observed, status, house).await?;
     match work.failed {
         Some((_, error)) => Err(error),

@@ -10,6 +10,7 @@ use carrel_runtime::apply::{WriteError, Writer};
 use carrel_runtime::backoff::Backoff;
 use carrel_runtime::evidence::{Evidence, SlimEvent, hear};
 use carrel_runtime::feed::{Change, Feed};
+use carrel_runtime::hush::Hush;
 use carrel_runtime::lease::Claim;
 use carrel_runtime::ledger::Statuses;
 use carrel_runtime::metrics::Metrics;
@@ -92,6 +93,7 @@ pub async fn start(controller: Controller, end: impl Future<Output = ()> + Clone
             stores: stores.clone(),
             writer: Writer::new(client.clone(), claim.clone(), metrics.clone()),
             statuses: Statuses::default(),
+            hush: Hush::default(),
         },
         backoff: Backoff::default(),
         wake: wake.clone(),
@@ -189,6 +191,7 @@ impl Feeds {
             if let Change::Deleted(notebook) = change {
                 let key = Key::of(*notebook);
                 shared.house.statuses.forget(&key);
+                shared.house.hush.clear(&key);
                 shared.backoff.clear(&key);
                 shared.wake.taken(&ObjectRef::from_obj(*notebook));
             }

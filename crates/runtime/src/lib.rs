@@ -11,6 +11,7 @@
 //! | [`lease`] | one process at work: claims a Lease, and stops writing well before another can take it |
 //! | [`backoff`] | when to try a failed key again |
 //! | [`hash`] | the same hash for the same content, in every release |
+//! | [`hush`] | words that may wait a moment, since better ones may come |
 //! | [`quantity`] | Kubernetes quantities as numbers |
 //! | [`metrics`], [`process`] | what the process shows of itself, and how it starts and ends |
 
@@ -20,6 +21,7 @@ pub mod covers;
 pub mod evidence;
 pub mod feed;
 pub mod hash;
+pub mod hush;
 pub mod lease;
 pub mod ledger;
 pub mod metrics;

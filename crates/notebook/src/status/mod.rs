@@ -61,6 +61,16 @@ pub fn status(
     }
 }
 
+/// Whether a change of status may wait a moment: on the way to Running, where the next change comes at once. What needs
+/// a person, and what a person asked for, is told at once.
+pub fn may_wait(before: &NotebookStatus, after: &NotebookStatus) -> bool {
+    let passing = |status: &NotebookStatus| {
+        status.phase == Some(Phase::Starting)
+            && matches!(status.reason, Some(Reason::Pending | Reason::Starting | Reason::Restarting))
+    };
+    passing(after) && (before.phase.is_none() || passing(before) || before.phase == Some(Phase::Stopped))
+}
+
 fn ready(why: &Why) -> Condition {
     Condition {
         type_: READY.to_owned(),

@@ -286,6 +286,7 @@ fn house(state: &Arc<Mutex<State>>) -> House {
         stores: stores(&state.lock().unwrap()),
         writer,
         statuses: Statuses::default(),
+        hush: Hush::default(),
     }
 }
 
