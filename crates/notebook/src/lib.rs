@@ -6,6 +6,7 @@
 
 pub mod children;
 pub mod names;
+pub mod notices;
 pub mod observe;
 pub mod plan;
 pub mod pod;

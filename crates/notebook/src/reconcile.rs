@@ -14,14 +14,15 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use serde_json::json;
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
 use crate::Settings;
 use crate::children::Children;
 use crate::names::child_name;
+use crate::notices::notices;
 use crate::observe::{Child, Observed, Stores};
 use crate::plan::{self, Act, Plan, lint, plan};
-use crate::resolve::resolve;
+use crate::resolve::{Refusal, Resolved, resolve};
 use crate::status::{Outcome, may_wait, status};
 
 /// What a reconcile works with.
@@ -50,17 +51,14 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
     let key = Key::of(notebook.as_ref());
     let newer = house.statuses.newer_than(&key, notebook.metadata.resource_version.as_deref().unwrap_or_default());
     let mut observed = house.stores.observe(notebook, newer);
-    let resolved = resolve(&observed, &house.settings);
-    let plan = plan(&observed, &resolved);
-    let mut work = carry_out(&observed, &plan, &house.writer).await;
-    let (mut resolved, mut plan) = (resolved, plan);
-    if let Some(kind) = work.taken() {
-        // The one read there is, where a watch can't tell: whose is the object that has the name?
+    let (mut resolved, mut plan, mut work) = pass(&observed, house).await;
+    let mut looked = Vec::new();
+    // The one read there is, where a watch can't tell: whose is the object that has the name of a child?
+    while let Some(kind) = work.taken().filter(|kind| !looked.contains(kind)) {
+        looked.push(kind);
         look_at(kind, &mut observed, &house.writer).await?;
-        resolved = resolve(&observed, &house.settings);
-        plan = self::plan(&observed, &resolved);
-        let taken = std::mem::take(&mut work.failed);
-        work = carry_out(&observed, &plan, &house.writer).await;
+        let taken = work.failed.take();
+        (resolved, plan, work) = pass(&observed, house).await;
         if plan::taken(&plan).is_some() {
             // It is tried again, as nobody tells us when a stranger's object goes.
             work.failed = work.failed.or(taken);
@@ -80,6 +78,14 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
         Some((_, error)) => Err(error),
         None => Ok(work.next),
     }
+}
+
+/// What should happen by what was observed, and what became of it.
+async fn pass(observed: &Observed, house: &House) -> (Result<Resolved, Refusal>, Plan, Work) {
+    let resolved = resolve(observed, &house.settings);
+    let plan = plan(observed, &resolved);
+    let work = carry_out(observed, &plan, &house.writer).await;
+    (resolved, plan, work)
 }
 
 /// Puts the object that has the name of a child into what was observed.
@@ -175,7 +181,15 @@ async fn write_status(key: &Key, observed: &Observed, status: NotebookStatus, ho
             if word(&observed.status) != word(&status) || observed.status.phase.is_none() {
                 info!(reason = word(&status), "the Notebook's state changed");
             }
+            let notices = notices(&observed.status, &status);
             house.statuses.wrote(key, &written.resource_version().unwrap_or_default(), status);
+            for notice in notices {
+                // The status has it too; an Event that is lost is no reason to do anything again.
+                match house.writer.notice(&written, &notice).await {
+                    Ok(()) | Err(WriteError::Gone(_)) => {}
+                    Err(error) => warn!("the Event {} was not sent: {error}", notice.reason),
+                }
+            }
             Ok(())
         }
         Err(WriteError::Gone(message)) => {

@@ -192,6 +192,7 @@ impl Feeds {
                 let key = Key::of(*notebook);
                 shared.house.statuses.forget(&key);
                 shared.house.hush.clear(&key);
+                shared.house.writer.forget(&key);
                 shared.backoff.clear(&key);
                 shared.wake.taken(&ObjectRef::from_obj(*notebook));
             }

@@ -12,6 +12,7 @@
 //! | [`backoff`] | when to try a failed key again |
 //! | [`hash`] | the same hash for the same content, in every release |
 //! | [`hush`] | words that may wait a moment, since better ones may come |
+//! | [`notice`] | Events about our objects: one a change, and a bounded number |
 //! | [`quantity`] | Kubernetes quantities as numbers |
 //! | [`metrics`], [`process`] | what the process shows of itself, and how it starts and ends |
 
@@ -25,6 +26,7 @@ pub mod hush;
 pub mod lease;
 pub mod ledger;
 pub mod metrics;
+pub mod notice;
 pub mod process;
 pub mod quantity;
 pub mod wake;

@@ -20,6 +20,8 @@ pub enum Verb {
     Apply,
     /// A status is patched.
     Status,
+    /// An Event is sent.
+    Create,
     /// An object is deleted.
     Delete,
     /// Fields are set or removed by a merge patch.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use carrel_api::notebook::Notebook;
 use carrel_tests::{Controllers, Desk, eventually};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::ResourceExt;
+use kube::api::ListParams;
 use serde_json::json;
 
 /// A Notebook with the children that Kubeflow's controller makes, by its rules, and their pod running.
@@ -69,6 +70,10 @@ async fn a_running_notebook_is_taken_over_without_a_restart() -> Result<()> {
         tokio::time::sleep(Duration::from_secs(1)).await;
         ensure!(desk.pod_uid(name).await? == *uid, "{name} was restarted");
     }
+    let events = desk.api::<Event>().list(&ListParams::default().fields("involvedObject.kind=Notebook")).await?;
+    let reasons: Vec<_> = events.items.iter().filter_map(|event| event.reason.as_deref()).collect();
+    ensure!(!reasons.contains(&"NameTaken"), "nothing was in the way: {reasons:?}");
+
     // From now on its owner's edits and requests count, once each.
     let edit = json!({"spec": {"template": {"spec": {"containers": [{"name": "one", "image": "newer"}]}}}});
     desk.change("one", edit).await?;

@@ -124,6 +124,13 @@ async fn answer(
             "spec": {"selector": {}, "template": {}}}),
         );
     }
+    if request.method() == Method::POST {
+        // Events are told apart by their reason.
+        let event: Value = serde_json::from_slice(&request.into_body().collect().await.unwrap().to_bytes()).unwrap();
+        requests.lock().unwrap().pop();
+        requests.lock().unwrap().push(format!("Event {}", event["reason"].as_str().unwrap()));
+        return say(201, &event);
+    }
     assert_eq!(request.method(), Method::PATCH);
     let body: Value = serde_json::from_slice(&request.into_body().collect().await.unwrap().to_bytes()).unwrap();
     match mood(&word) {
@@ -186,7 +193,7 @@ async fn a_new_notebook_takes_three_writes_and_a_settled_one_none() {
 
     tokio::time::advance(MOMENT).await;
     let (result, sent) = desk.reconcile().await;
-    assert_eq!(sent, [STATUS], "the caches are behind, and nothing is written twice");
+    assert_eq!(sent, [STATUS, "Event Created"], "the caches are behind, and nothing is written twice");
     assert!(matches!(result.unwrap(), Next::After(_)));
 
     desk.catch_up();
@@ -212,7 +219,7 @@ async fn drift_of_one_child_is_repaired_alone_and_by_force() {
 async fn a_refusal_is_told_in_the_status_once_and_not_tried_again_by_itself() {
     let mut desk = Desk::new(|word| if word == SET { Mood::Refuses } else { Mood::Takes });
     let (result, sent) = desk.reconcile().await;
-    assert_eq!(sent, [SERVICE, SET, STATUS]);
+    assert_eq!(sent, [SERVICE, SET, STATUS, "Event Refused"]);
     assert!(!result.unwrap_err().is_worth_a_retry());
     let status = desk.answers.lock().unwrap()[1]["status"].clone();
     assert_eq!((status["phase"].as_str(), status["reason"].as_str()), (Some("Error"), Some("Refused")));
@@ -224,7 +231,7 @@ async fn a_refusal_is_told_in_the_status_once_and_not_tried_again_by_itself() {
 async fn whose_a_taken_name_is_takes_one_read_and_is_told() {
     let desk = Desk::new(|word| if word == SET { Mood::Taken } else { Mood::Takes });
     let (result, sent) = desk.reconcile().await;
-    assert_eq!(sent, [SERVICE, SET, "GET team-a/statefulsets/iris", STATUS]);
+    assert_eq!(sent, [SERVICE, SET, "GET team-a/statefulsets/iris", STATUS, "Event NameTaken"]);
     assert!(result.unwrap_err().is_worth_a_retry(), "nobody tells when a stranger's object goes");
     let status = desk.answers.lock().unwrap()[1]["status"].clone();
     assert_eq!(status["reason"], "NameTaken");
@@ -236,7 +243,11 @@ async fn whose_a_taken_name_is_takes_one_read_and_is_told() {
 async fn a_fault_of_the_server_is_told_and_tried_again() {
     let desk = Desk::new(|word| if word == SERVICE { Mood::Breaks } else { Mood::Takes });
     let (result, sent) = desk.reconcile().await;
-    assert_eq!(sent, [SERVICE, SET, STATUS], "one child that fails does not keep the other");
+    assert_eq!(
+        sent,
+        [SERVICE, SET, STATUS, "Event Created", "Event WriteFailed"],
+        "one child that fails does not keep the other"
+    );
     assert!(result.unwrap_err().is_worth_a_retry());
     assert_eq!(desk.answers.lock().unwrap()[1]["status"]["reason"], "WriteFailed");
 }

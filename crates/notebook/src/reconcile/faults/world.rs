@@ -230,10 +230,13 @@ impl State {
 
     /// Does what is asked.
     fn serve(&mut self, method: &Method, path: &str, content: &str, body: &Value) -> (u16, Value) {
-        let (kind, rest) = path.rsplit_once("/team-a/").unwrap().1.split_once('/').unwrap();
+        let below = path.rsplit_once("/team-a/").unwrap().1;
+        let (kind, rest) = below.split_once('/').unwrap_or((below, ""));
         let old = self.objects.get(kind).cloned();
         match (method, content) {
             (&Method::GET, _) => (200, old.unwrap()),
+            // An Event, which may be lost: it is not in the picture.
+            (&Method::POST, _) => (201, body.clone()),
             (&Method::DELETE, _) => {
                 let same = old.is_some_and(|old| old["metadata"]["uid"] == body["preconditions"]["uid"]);
                 self.version += u64::from(same);

@@ -1,13 +1,15 @@
 //! The only writer. Applies children when something differs, patches statuses, and deletes; each under the lease and
 //! with a timeout, since kube's write calls have none and one lost connection would hold a key for ever.
 
+mod error;
+
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
-use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
-use kube::core::Status;
+use k8s_openapi::api::events::v1::Event;
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,93 +17,15 @@ use serde_json::{Value, json};
 use tracing::{debug, info};
 
 use crate::lease::Claim;
+pub use error::WriteError;
+
 use crate::ledger::{APPLIED, Ledger, Live, Verdict, Why};
 use crate::metrics::{Metrics, Verb};
+use crate::notice::{Budget, Notice};
 use crate::{FIELD_MANAGER, Key, hash};
 
 /// Long enough for a busy API server with slow webhooks (their own limit is 10 s by default, 30 s at most).
 const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// Why a write did not happen.
-#[derive(Debug, thiserror::Error)]
-pub enum WriteError {
-    /// Another process has the lease, or may have it soon; it does the work.
-    #[error("this process does not hold the lease")]
-    NotLeader,
-    /// An object of that name exists that is not ours.
-    #[error("a {kind} named {name} exists and belongs to somebody else: {message}")]
-    Taken {
-        /// The kind, as in its manifest.
-        kind: String,
-        /// The name.
-        name: String,
-        /// What the API server says.
-        message: String,
-    },
-    /// The API server does not accept the object (validation, policy, quota, rights).
-    #[error("{message}")]
-    Refused {
-        /// What the API server says.
-        message: String,
-        /// Whether the object itself is at fault, so that trying again is useless until it changes.
-        invalid: bool,
-    },
-    /// The object, its owner or its namespace is going or gone: nothing to write to.
-    #[error("gone: {0}")]
-    Gone(String),
-    /// No answer in time.
-    #[error("no answer from the API server within {} s", .0.as_secs())]
-    Timeout(Duration),
-    /// The object can't be written as JSON: a defect.
-    #[error("the object can't be written as JSON: {0}")]
-    Encode(#[from] serde_json::Error),
-    /// Anything else.
-    #[error("{0}")]
-    Failed(Box<kube::Error>),
-}
-
-impl WriteError {
-    /// Whether to try again by itself after a while; if not, a change of the cause brings the key back.
-    pub fn is_worth_a_retry(&self) -> bool {
-        match self {
-            Self::NotLeader | Self::Gone(_) | Self::Encode(_) | Self::Refused { invalid: true, .. } => false,
-            Self::Taken { .. } | Self::Refused { .. } | Self::Timeout(_) | Self::Failed(_) => true,
-        }
-    }
-
-    /// One word for metrics and logs.
-    pub fn label(&self) -> &'static str {
-        match self {
-            Self::NotLeader => "NotLeader",
-            Self::Taken { .. } => "Taken",
-            Self::Refused { .. } => "Refused",
-            Self::Gone(_) => "Gone",
-            Self::Timeout(_) => "Timeout",
-            Self::Encode(_) => "Encode",
-            Self::Failed(_) => "Failed",
-        }
-    }
-
-    fn of(error: kube::Error, kind: &str, name: &str) -> Self {
-        let kube::Error::Api(status) = error else { return Self::Failed(Box::new(error)) };
-        let cause = |reason: &str| {
-            status.details.as_ref().is_some_and(|details| details.causes.iter().any(|cause| cause.reason == reason))
-        };
-        if status.is_not_found() || cause("NamespaceTerminating") {
-            Self::Gone(status.message.clone())
-        } else if status.is_conflict() && cause("FieldManagerConflict") || status.is_already_exists() {
-            Self::Taken { kind: kind.to_owned(), name: name.to_owned(), message: status.message.clone() }
-        } else if is_refusal(&status) {
-            Self::Refused { message: status.message.clone(), invalid: status.is_invalid() }
-        } else {
-            Self::Failed(Box::new(kube::Error::Api(status)))
-        }
-    }
-}
-
-fn is_refusal(status: &Status) -> bool {
-    status.is_invalid() || status.is_forbidden() || status.code == 400
-}
 
 /// What became of a child.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,13 +44,14 @@ pub struct Writer {
     client: Client,
     claim: Claim,
     ledger: Arc<Ledger>,
+    budget: Arc<Budget>,
     metrics: Arc<Metrics>,
 }
 
 impl Writer {
     /// A writer that writes only while `claim` holds.
     pub fn new(client: Client, claim: Claim, metrics: Arc<Metrics>) -> Self {
-        Self { client, claim, ledger: Arc::default(), metrics }
+        Self { client, claim, ledger: Arc::default(), budget: Arc::default(), metrics }
     }
 
     /// What this writer wrote; feeds tell it of children that go.
@@ -241,6 +166,25 @@ impl Writer {
     {
         let api = Api::<K>::namespaced(self.client.clone(), &key.namespace);
         self.send(plural::<K>(), Verb::Look, &K::kind(&()), key, api.get_opt(&key.name)).await
+    }
+
+    /// Sends an Event about an object, if the object has not had too many.
+    pub async fn notice<K>(&self, object: &K, notice: &Notice) -> Result<(), WriteError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        let key = Key::of(object);
+        if !self.budget.take(&key) {
+            return Ok(());
+        }
+        let api = Api::<Event>::namespaced(self.client.clone(), &key.namespace);
+        let (event, params) = (notice.about(object), PostParams::default());
+        self.send("events", Verb::Create, "Event", &key, api.create(&params, &event)).await.map(drop)
+    }
+
+    /// The object is gone, and what was counted of it with it.
+    pub fn forget(&self, key: &Key) {
+        self.budget.forget(key);
     }
 
     async fn send<T>(

@@ -1,0 +1,72 @@
+//! Which Events a change of status is worth: one a change, as the status holds what was said before.
+
+use carrel_api::notebook::{NotebookStatus, Phase, READY, Reason};
+use carrel_runtime::notice::{Notice, Tone};
+
+/// The Events for a status that is written over another.
+pub fn notices(before: &NotebookStatus, after: &NotebookStatus) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    let message = after.condition(READY).and_then(|ready| ready.message.clone()).unwrap_or_default();
+    let say = |tone, reason| Notice { tone, reason, message: message.clone() };
+    let phase = after.phase;
+    let changed = before.phase != phase || before.reason != after.reason;
+    if before.phase.is_none() && matches!(phase, Some(Phase::Starting | Phase::Running | Phase::Stopped)) {
+        let message = "StatefulSet and Service are made".to_owned();
+        notices.push(Notice { tone: Tone::Normal, reason: "Created", message });
+    }
+    if !changed {
+        return notices;
+    }
+    match (phase, after.reason) {
+        (Some(Phase::Running), _) => notices.push(say(Tone::Normal, "Started")),
+        (Some(Phase::Stopped), _) => notices.push(say(Tone::Normal, "Stopped")),
+        (_, Some(Reason::Restarting)) => notices.push(say(Tone::Normal, "Restarted")),
+        // On the way, or on the way out: nothing that anybody must know.
+        (_, None | Some(Reason::Pending | Reason::Starting | Reason::Stopping | Reason::Terminating)) => {}
+        (_, Some(reason)) => notices.push(say(Tone::Warning, reason.as_str())),
+    }
+    notices
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use carrel_api::notebook::Condition;
+
+    fn status(phase: Phase, reason: Option<Reason>) -> NotebookStatus {
+        let ready = Condition { type_: READY.to_owned(), message: Some("why".to_owned()), ..Condition::default() };
+        NotebookStatus { phase: Some(phase), reason, conditions: vec![ready], ..NotebookStatus::default() }
+    }
+
+    fn words(before: &NotebookStatus, after: &NotebookStatus) -> Vec<&'static str> {
+        notices(before, after).into_iter().map(|notice| notice.reason).collect()
+    }
+
+    #[test]
+    fn a_life_has_an_event_a_change_and_none_for_what_passes() {
+        let life = [
+            (NotebookStatus::default(), vec![]),
+            (status(Phase::Starting, Some(Reason::Pending)), vec!["Created"]),
+            (status(Phase::Starting, Some(Reason::Starting)), vec![]),
+            (status(Phase::Running, None), vec!["Started"]),
+            (status(Phase::Running, None), vec![]),
+            (status(Phase::Starting, Some(Reason::Restarting)), vec!["Restarted"]),
+            (status(Phase::Running, None), vec!["Started"]),
+            (status(Phase::Starting, Some(Reason::CrashLoop)), vec!["CrashLoop"]),
+            (status(Phase::Stopping, Some(Reason::Stopping)), vec![]),
+            (status(Phase::Stopped, Some(Reason::StoppedByOwner)), vec!["Stopped"]),
+            (status(Phase::Starting, Some(Reason::QuotaExceeded)), vec!["QuotaExceeded"]),
+            (status(Phase::Terminating, Some(Reason::Terminating)), vec![]),
+        ];
+        for pair in life.windows(2) {
+            let [(before, _), (after, expected)] = pair else { panic!() };
+            assert_eq!(words(before, after), *expected, "{:?}", after.reason);
+        }
+    }
+
+    #[test]
+    fn what_can_not_run_is_a_warning_with_its_sentence() {
+        let notices = notices(&NotebookStatus::default(), &status(Phase::Error, Some(Reason::NameTaken)));
+        assert_eq!(notices, [Notice { tone: Tone::Warning, reason: "NameTaken", message: "why".into() }]);
+    }
+}

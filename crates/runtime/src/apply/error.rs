@@ -1,0 +1,86 @@
+//! Why a write did not happen, and the one place that says whether to try it again.
+
+use std::time::Duration;
+
+use kube::core::Status;
+
+/// Why a write did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// Another process has the lease, or may have it soon; it does the work.
+    #[error("this process does not hold the lease")]
+    NotLeader,
+    /// An object of that name exists that is not ours.
+    #[error("a {kind} named {name} exists and belongs to somebody else: {message}")]
+    Taken {
+        /// The kind, as in its manifest.
+        kind: String,
+        /// The name.
+        name: String,
+        /// What the API server says.
+        message: String,
+    },
+    /// The API server does not accept the object (validation, policy, quota, rights).
+    #[error("{message}")]
+    Refused {
+        /// What the API server says.
+        message: String,
+        /// Whether the object itself is at fault, so that trying again is useless until it changes.
+        invalid: bool,
+    },
+    /// The object, its owner or its namespace is going or gone: nothing to write to.
+    #[error("gone: {0}")]
+    Gone(String),
+    /// No answer in time.
+    #[error("no answer from the API server within {} s", .0.as_secs())]
+    Timeout(Duration),
+    /// The object can't be written as JSON: a defect.
+    #[error("the object can't be written as JSON: {0}")]
+    Encode(#[from] serde_json::Error),
+    /// Anything else.
+    #[error("{0}")]
+    Failed(Box<kube::Error>),
+}
+
+impl WriteError {
+    /// Whether to try again by itself after a while; if not, a change of the cause brings the key back.
+    pub fn is_worth_a_retry(&self) -> bool {
+        match self {
+            Self::NotLeader | Self::Gone(_) | Self::Encode(_) | Self::Refused { invalid: true, .. } => false,
+            Self::Taken { .. } | Self::Refused { .. } | Self::Timeout(_) | Self::Failed(_) => true,
+        }
+    }
+
+    /// One word for metrics and logs.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::NotLeader => "NotLeader",
+            Self::Taken { .. } => "Taken",
+            Self::Refused { .. } => "Refused",
+            Self::Gone(_) => "Gone",
+            Self::Timeout(_) => "Timeout",
+            Self::Encode(_) => "Encode",
+            Self::Failed(_) => "Failed",
+        }
+    }
+
+    pub(super) fn of(error: kube::Error, kind: &str, name: &str) -> Self {
+        let kube::Error::Api(status) = error else { return Self::Failed(Box::new(error)) };
+        let cause = |reason: &str| {
+            status.details.as_ref().is_some_and(|details| details.causes.iter().any(|cause| cause.reason == reason))
+        };
+        if status.is_not_found() || cause("NamespaceTerminating") {
+            Self::Gone(status.message.clone())
+        } else if status.is_conflict() && cause("FieldManagerConflict") || status.is_already_exists() {
+            Self::Taken { kind: kind.to_owned(), name: name.to_owned(), message: status.message.clone() }
+        } else if is_refusal(&status) {
+            Self::Refused { message: status.message.clone(), invalid: status.is_invalid() }
+        } else {
+            Self::Failed(Box::new(kube::Error::Api(status)))
+        }
+    }
+}
+
+fn is_refusal(status: &Status) -> bool {
+    status.is_invalid() || status.is_forbidden() || status.code == 400
+}
