@@ -2,9 +2,10 @@
 //!
 //! One change goes: feeds fill stores and wake keys ([`start`]); [`observe`] reads memory; [`resolve`] turns spec, names
 //! and stop state once into a value that can't be wrong, or a refusal; [`children`], [`plan`] and [`status`] compute
-//! from it; `reconcile` writes what differs. Only `reconcile` and `start` do I/O.
+//! from it; `reconcile` writes what differs. Only `feeds`, `reconcile` and `start` do I/O.
 
 pub mod children;
+mod feeds;
 pub mod names;
 pub mod notices;
 pub mod observe;
@@ -18,7 +19,8 @@ pub mod status;
 mod testing;
 mod waiting;
 
-pub use start::{Controller, Scope, start};
+pub use feeds::Scope;
+pub use start::{Controller, start};
 
 /// What an admin sets for all notebooks of this process.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,15 +1,12 @@
-//! What the controller watches, how a change finds its key, and how it starts and ends.
+//! How the controller starts, reconciles and ends.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use carrel_api::notebook::Notebook;
-use carrel_api::vocabulary::{MANAGED_BY, MANAGED_BY_CARREL, NOTEBOOK, NOTEBOOK_NAME, STATEFUL_SET};
 use carrel_runtime::Key;
 use carrel_runtime::apply::{WriteError, Writer};
 use carrel_runtime::backoff::Backoff;
-use carrel_runtime::evidence::{Evidence, SlimEvent, hear};
-use carrel_runtime::feed::{Change, Feed};
 use carrel_runtime::hush::Hush;
 use carrel_runtime::lease::Claim;
 use carrel_runtime::ledger::Statuses;
@@ -17,21 +14,15 @@ use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
 use carrel_runtime::wake::{Wake, queue};
 use futures::StreamExt;
-use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::Service;
+use kube::Client;
+use kube::runtime::Controller as Runner;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::watcher::{self, watcher};
-use kube::runtime::{Controller as Runner, WatchStreamExt};
-use kube::{Api, Client, Resource, ResourceExt};
-use serde::de::DeserializeOwned;
-use std::fmt::Debug;
 use tracing::{Instrument, debug, info_span, warn};
 
 use crate::Settings;
+use crate::feeds::{Feeds, Scope};
 use crate::observe::Stores;
-use crate::pod::SlimPod;
 use crate::reconcile::{House, Next, reconcile};
 
 /// The controller's name in logs and metrics.
@@ -43,27 +34,6 @@ const CONCURRENCY: u16 = 16;
 
 /// How long keys are gathered: a start changes StatefulSet, pod and Service within milliseconds.
 const DEBOUNCE: Duration = Duration::from_millis(20);
-
-/// What the controller looks after.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Every namespace.
-    Cluster,
-    /// One namespace.
-    Namespace(String),
-}
-
-impl Scope {
-    fn api<K>(&self, client: Client) -> Api<K>
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
-    {
-        match self {
-            Self::Cluster => Api::all(client),
-            Self::Namespace(namespace) => Api::namespaced(client, namespace),
-        }
-    }
-}
 
 /// What the controller is started with.
 pub struct Controller {
@@ -129,139 +99,6 @@ pub async fn start(controller: Controller, end: impl Future<Output = ()> + Clone
     }
 }
 
-/// The kinds that are watched.
-struct Feeds {
-    notebooks: Feed<Notebook>,
-    stateful_sets: Feed<StatefulSet>,
-    services: Feed<Service>,
-    pods: Feed<SlimPod>,
-    evidence: Arc<Evidence>,
-}
-
-impl Feeds {
-    fn new() -> Self {
-        Self {
-            notebooks: Feed::new("notebooks"),
-            stateful_sets: Feed::new("statefulsets"),
-            services: Feed::new("services"),
-            pods: Feed::new("pods"),
-            evidence: Arc::default(),
-        }
-    }
-
-    fn stores(&self) -> Stores {
-        Stores {
-            notebooks: self.notebooks.store(),
-            stateful_sets: self.stateful_sets.store(),
-            services: self.services.store(),
-            pods: self.pods.store(),
-            evidence: self.evidence.clone(),
-        }
-    }
-
-    /// How a change finds its key.
-    fn wake(&mut self, wake: &Wake<Notebook>) {
-        self.notebooks.listen(wakes(wake.clone(), |notebook: &Notebook| Some(ObjectRef::from_obj(notebook))));
-        self.stateful_sets.listen(wakes(wake.clone(), owner));
-        self.services.listen(wakes(wake.clone(), owner));
-        self.pods.listen(wakes(wake.clone(), named));
-    }
-
-    /// What must be forgotten with an object: a reconcile is not called for one that is gone.
-    fn forget(&mut self, shared: &Arc<Shared>) {
-        forget_deleted(&mut self.stateful_sets, shared.clone());
-        forget_deleted(&mut self.services, shared.clone());
-        // Once there is a pod, what kept it from being made is over.
-        let evidence = self.evidence.clone();
-        self.pods.listen(move |change| {
-            if let (Some(namespace), Some(set)) =
-                (change.object().namespace(), change.object().labels().get(STATEFUL_SET))
-            {
-                evidence.forget(&Key::new(namespace, set));
-            }
-        });
-        let evidence = self.evidence.clone();
-        self.stateful_sets.listen(move |change| {
-            if let Change::Deleted(set) = change {
-                evidence.forget(&Key::of(*set));
-            }
-        });
-        let shared = shared.clone();
-        self.notebooks.listen(move |change| {
-            if let Change::Deleted(notebook) = change {
-                let key = Key::of(*notebook);
-                shared.house.statuses.forget(&key);
-                shared.house.hush.clear(&key);
-                shared.house.writer.forget(&key);
-                shared.backoff.clear(&key);
-                shared.wake.taken(&ObjectRef::from_obj(*notebook));
-            }
-        });
-    }
-
-    /// Runs the watches: one a kind, of ours by label. Never ends.
-    async fn watch(
-        self,
-        client: &Client,
-        scope: &Scope,
-        health: &Health,
-        metrics: &Arc<Metrics>,
-        wake: &Wake<Notebook>,
-    ) {
-        let (evidence, sets) = (self.evidence, self.stateful_sets.store());
-        let refusals = watcher::Config::default().fields("involvedObject.kind=StatefulSet,reason=FailedCreate");
-        let refusals = watcher(scope.api::<SlimEvent>(client.clone()), refusals).default_backoff();
-        let heard = move |event: &SlimEvent| {
-            let Key { namespace, name } = event.about();
-            // A StatefulSet that is not ours is nobody's business here.
-            let set = sets.get(&ObjectRef::new(&name).within(&namespace));
-            if let Some(key) = set.as_deref().and_then(owner)
-                && evidence.tell(event)
-            {
-                wake.send(key);
-            }
-        };
-        let ours = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGED_BY_CARREL}"));
-        let of_notebooks = watcher::Config::default().labels(NOTEBOOK_NAME);
-        let known = self.stateful_sets.store();
-        let heard_when_filled = async {
-            // Whose an Event is, the cache of StatefulSets tells.
-            if known.wait_until_ready().await.is_ok() {
-                hear(refusals, heard).await;
-            }
-        };
-        tokio::join!(
-            watch(self.notebooks, client, scope, watcher::Config::default(), health, metrics),
-            watch(self.stateful_sets, client, scope, ours.clone(), health, metrics),
-            watch(self.services, client, scope, ours, health, metrics),
-            watch(self.pods, client, scope, of_notebooks, health, metrics),
-            heard_when_filled,
-        );
-    }
-}
-
-fn watch<K>(
-    feed: Feed<K>,
-    client: &Client,
-    scope: &Scope,
-    config: watcher::Config,
-    health: &Health,
-    metrics: &Arc<Metrics>,
-) -> impl Future<Output = ()> + use<K>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + Debug
-        + DeserializeOwned
-        + Send
-        + Sync
-        + 'static,
-{
-    let pending = health.wait_for(feed.kind());
-    let events = watcher(scope.api::<K>(client.clone()), config).default_backoff();
-    feed.run(events, pending, metrics.clone())
-}
-
 /// What changed while another process led, or while nobody did, is looked at again. Never ends.
 async fn wake_all_when_leading(mut claim: Claim, notebooks: Store<Notebook>, wake: Wake<Notebook>) {
     loop {
@@ -278,47 +115,11 @@ async fn filled(stores: &Stores) -> Option<()> {
     stores.pods.wait_until_ready().await.ok()
 }
 
-/// A listener that wakes the key of each state of a changed object.
-fn wakes<K>(wake: Wake<Notebook>, key: impl Fn(&K) -> Option<ObjectRef<Notebook>>) -> impl Fn(&Change<'_, K>) {
-    move |change| change.states().filter_map(&key).for_each(|key| wake.send(key))
-}
-
-/// The Notebook that owns a child; a child whose owner was taken off is still known by its annotation or name.
-fn owner<K: Resource<DynamicType = ()>>(child: &K) -> Option<ObjectRef<Notebook>> {
-    let namespace = child.namespace()?;
-    let owner = child.owner_references().iter().find(|owner| owner.controller == Some(true));
-    let name = match owner {
-        Some(owner) if owner.kind == Notebook::kind(&()) => owner.name.clone(),
-        Some(_) => return None,
-        None => child.annotations().get(NOTEBOOK).cloned().unwrap_or_else(|| child.name_any()),
-    };
-    Some(ObjectRef::new(&name).within(&namespace))
-}
-
-/// The Notebook that a pod names: whole in our annotation, else in Kubeflow's label.
-fn named(pod: &SlimPod) -> Option<ObjectRef<Notebook>> {
-    let name = pod.annotations().get(NOTEBOOK).or_else(|| pod.labels().get(NOTEBOOK_NAME))?;
-    Some(ObjectRef::new(name).within(&pod.namespace()?))
-}
-
-fn forget_deleted<K>(feed: &mut Feed<K>, shared: Arc<Shared>)
-where
-    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
-{
-    let kind = feed.kind();
-    feed.listen(move |change| {
-        if let Change::Deleted(child) = change {
-            let uid = child.meta().uid.as_deref().unwrap_or_default();
-            shared.house.writer.ledger().forget(kind, &Key::of(*child), uid);
-        }
-    });
-}
-
 /// What all reconciles share.
-struct Shared {
-    house: House,
-    backoff: Backoff,
-    wake: Wake<Notebook>,
+pub(crate) struct Shared {
+    pub(crate) house: House,
+    pub(crate) backoff: Backoff,
+    pub(crate) wake: Wake<Notebook>,
     metrics: Arc<Metrics>,
 }
 

@@ -16,9 +16,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tracing::{debug, info};
 
-use crate::lease::Claim;
 pub use error::WriteError;
 
+use crate::lease::Claim;
 use crate::ledger::{APPLIED, Ledger, Live, Verdict, Why};
 use crate::metrics::{Metrics, Verb};
 use crate::notice::{Budget, Notice};

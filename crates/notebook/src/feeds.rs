@@ -1,0 +1,215 @@
+//! What the controller watches, how a change finds its key, and what must be forgotten with an object.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use carrel_api::notebook::Notebook;
+use carrel_api::vocabulary::{MANAGED_BY, MANAGED_BY_CARREL, NOTEBOOK, NOTEBOOK_NAME, STATEFUL_SET};
+use carrel_runtime::Key;
+use carrel_runtime::evidence::{Evidence, SlimEvent, hear};
+use carrel_runtime::feed::{Change, Feed};
+use carrel_runtime::metrics::Metrics;
+use carrel_runtime::process::Health;
+use carrel_runtime::wake::Wake;
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Service;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::watcher::{self, watcher};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+
+use crate::observe::Stores;
+use crate::pod::SlimPod;
+use crate::start::Shared;
+
+/// What the controller looks after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Every namespace.
+    Cluster,
+    /// One namespace.
+    Namespace(String),
+}
+
+impl Scope {
+    fn api<K>(&self, client: Client) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        match self {
+            Self::Cluster => Api::all(client),
+            Self::Namespace(namespace) => Api::namespaced(client, namespace),
+        }
+    }
+}
+
+/// The kinds that are watched.
+pub(crate) struct Feeds {
+    notebooks: Feed<Notebook>,
+    stateful_sets: Feed<StatefulSet>,
+    services: Feed<Service>,
+    pods: Feed<SlimPod>,
+    evidence: Arc<Evidence>,
+}
+
+impl Feeds {
+    pub(crate) fn new() -> Self {
+        Self {
+            notebooks: Feed::new("notebooks"),
+            stateful_sets: Feed::new("statefulsets"),
+            services: Feed::new("services"),
+            pods: Feed::new("pods"),
+            evidence: Arc::default(),
+        }
+    }
+
+    pub(crate) fn stores(&self) -> Stores {
+        Stores {
+            notebooks: self.notebooks.store(),
+            stateful_sets: self.stateful_sets.store(),
+            services: self.services.store(),
+            pods: self.pods.store(),
+            evidence: self.evidence.clone(),
+        }
+    }
+
+    /// How a change finds its key.
+    pub(crate) fn wake(&mut self, wake: &Wake<Notebook>) {
+        self.notebooks.listen(wakes(wake.clone(), |notebook: &Notebook| Some(ObjectRef::from_obj(notebook))));
+        self.stateful_sets.listen(wakes(wake.clone(), owner));
+        self.services.listen(wakes(wake.clone(), owner));
+        self.pods.listen(wakes(wake.clone(), named));
+    }
+
+    /// What must be forgotten with an object: a reconcile is not called for one that is gone.
+    pub(crate) fn forget(&mut self, shared: &Arc<Shared>) {
+        forget_deleted(&mut self.stateful_sets, shared.clone());
+        forget_deleted(&mut self.services, shared.clone());
+        // Once there is a pod, what kept it from being made is over.
+        let evidence = self.evidence.clone();
+        self.pods.listen(move |change| {
+            if let (Some(namespace), Some(set)) =
+                (change.object().namespace(), change.object().labels().get(STATEFUL_SET))
+            {
+                evidence.forget(&Key::new(namespace, set));
+            }
+        });
+        let evidence = self.evidence.clone();
+        self.stateful_sets.listen(move |change| {
+            if let Change::Deleted(set) = change {
+                evidence.forget(&Key::of(*set));
+            }
+        });
+        let shared = shared.clone();
+        self.notebooks.listen(move |change| {
+            if let Change::Deleted(notebook) = change {
+                let key = Key::of(*notebook);
+                shared.house.statuses.forget(&key);
+                shared.house.hush.clear(&key);
+                shared.house.writer.forget(&key);
+                shared.backoff.clear(&key);
+                shared.wake.taken(&ObjectRef::from_obj(*notebook));
+            }
+        });
+    }
+
+    /// Runs the watches: one a kind, of ours by label. Never ends.
+    pub(crate) async fn watch(
+        self,
+        client: &Client,
+        scope: &Scope,
+        health: &Health,
+        metrics: &Arc<Metrics>,
+        wake: &Wake<Notebook>,
+    ) {
+        let (evidence, sets) = (self.evidence, self.stateful_sets.store());
+        let refusals = watcher::Config::default().fields("involvedObject.kind=StatefulSet,reason=FailedCreate");
+        let refusals = watcher(scope.api::<SlimEvent>(client.clone()), refusals).default_backoff();
+        let heard = move |event: &SlimEvent| {
+            let Key { namespace, name } = event.about();
+            // A StatefulSet that is not ours is nobody's business here.
+            let set = sets.get(&ObjectRef::new(&name).within(&namespace));
+            if let Some(key) = set.as_deref().and_then(owner)
+                && evidence.tell(event)
+            {
+                wake.send(key);
+            }
+        };
+        let ours = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGED_BY_CARREL}"));
+        let of_notebooks = watcher::Config::default().labels(NOTEBOOK_NAME);
+        let known = self.stateful_sets.store();
+        let heard_when_filled = async {
+            // Whose an Event is, the cache of StatefulSets tells.
+            if known.wait_until_ready().await.is_ok() {
+                hear(refusals, heard).await;
+            }
+        };
+        tokio::join!(
+            watch(self.notebooks, client, scope, watcher::Config::default(), health, metrics),
+            watch(self.stateful_sets, client, scope, ours.clone(), health, metrics),
+            watch(self.services, client, scope, ours, health, metrics),
+            watch(self.pods, client, scope, of_notebooks, health, metrics),
+            heard_when_filled,
+        );
+    }
+}
+
+fn watch<K>(
+    feed: Feed<K>,
+    client: &Client,
+    scope: &Scope,
+    config: watcher::Config,
+    health: &Health,
+    metrics: &Arc<Metrics>,
+) -> impl Future<Output = ()> + use<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static,
+{
+    let pending = health.wait_for(feed.kind());
+    let events = watcher(scope.api::<K>(client.clone()), config).default_backoff();
+    feed.run(events, pending, metrics.clone())
+}
+
+/// A listener that wakes the key of each state of a changed object.
+fn wakes<K>(wake: Wake<Notebook>, key: impl Fn(&K) -> Option<ObjectRef<Notebook>>) -> impl Fn(&Change<'_, K>) {
+    move |change| change.states().filter_map(&key).for_each(|key| wake.send(key))
+}
+
+/// The Notebook that owns a child; a child whose owner was taken off is still known by its annotation or name.
+fn owner<K: Resource<DynamicType = ()>>(child: &K) -> Option<ObjectRef<Notebook>> {
+    let namespace = child.namespace()?;
+    let owner = child.owner_references().iter().find(|owner| owner.controller == Some(true));
+    let name = match owner {
+        Some(owner) if owner.kind == Notebook::kind(&()) => owner.name.clone(),
+        Some(_) => return None,
+        None => child.annotations().get(NOTEBOOK).cloned().unwrap_or_else(|| child.name_any()),
+    };
+    Some(ObjectRef::new(&name).within(&namespace))
+}
+
+/// The Notebook that a pod names: whole in our annotation, else in Kubeflow's label.
+fn named(pod: &SlimPod) -> Option<ObjectRef<Notebook>> {
+    let name = pod.annotations().get(NOTEBOOK).or_else(|| pod.labels().get(NOTEBOOK_NAME))?;
+    Some(ObjectRef::new(name).within(&pod.namespace()?))
+}
+
+fn forget_deleted<K>(feed: &mut Feed<K>, shared: Arc<Shared>)
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
+{
+    let kind = feed.kind();
+    feed.listen(move |change| {
+        if let Change::Deleted(child) = change {
+            let uid = child.meta().uid.as_deref().unwrap_or_default();
+            shared.house.writer.ledger().forget(kind, &Key::of(*child), uid);
+        }
+    });
+}
