@@ -1,5 +1,6 @@
 //! What a developer of Carrel runs: local clusters, images, and what is built on them.
 
+pub mod bench;
 pub mod cluster;
 pub mod demo;
 pub mod generate;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::images::Image;
-use xtask::{cluster, demo, generate, images, node, test};
+use xtask::{bench, cluster, demo, generate, images, node, test};
 
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask", about = "What a developer of Carrel runs.")]
@@ -34,6 +34,9 @@ enum Command {
     Demo(demo::Arguments),
     /// Write the files that are generated: schemas from Kubernetes' own, CRDs from the code.
     Generate(generate::Arguments),
+    /// Figures of what Carrel costs, printed.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Everything that CI runs, or its fast part.
     Test(test::Arguments),
     /// What runs inside a real node.
@@ -56,6 +59,7 @@ fn run(command: Command) -> Result<()> {
         Command::Cluster(action) => cluster::run(action),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
+        Command::Bench(what) => bench::run(&what),
         Command::Test(arguments) => test::run(&arguments),
         Command::Node(inside) => node::run(&inside),
         Command::Images { mut images, carrel, yes } => {

@@ -34,15 +34,28 @@ pub fn carrel() -> Result<String> {
     Ok(reference)
 }
 
+/// The binary that is in the image.
+pub fn carrel_binary() -> Result<PathBuf> {
+    let step = Step::start("building carrel");
+    let binary = binary(&step)?;
+    step.done();
+    Ok(binary)
+}
+
+/// cargo's arguments for a release build with no library beside it.
+pub(crate) fn static_release() -> Result<Vec<String>> {
+    let target = host()?;
+    // Not by RUSTFLAGS: those would apply to build scripts and to what else uses the folder.
+    let flags = format!("target.{target}.rustflags=[\"-Ctarget-feature=+crt-static\"]");
+    Ok(vec!["--release".to_owned(), "--target".to_owned(), target, "--config".to_owned(), flags])
+}
+
 /// Compiles it with glibc inside, which needs no other target than the machine's own, and resolves cluster names.
 fn binary(step: &Step) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let target = host()?;
     let mut child = Command::new(cargo)
-        .args(["build", "--release", "--package=carrel", "--message-format=json", "--target", &target])
-        // Not by RUSTFLAGS: those would apply to build scripts and to what else uses the folder.
-        .arg("--config")
-        .arg(format!("target.{target}.rustflags=[\"-Ctarget-feature=+crt-static\"]"))
+        .args(["build", "--package=carrel", "--message-format=json"])
+        .args(static_release()?)
         .current_dir(repository())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -13,7 +13,8 @@ use std::fs;
 
 use anyhow::{Context as _, Result, anyhow};
 
-pub use carrel::carrel;
+pub(crate) use carrel::static_release;
+pub use carrel::{carrel, carrel_binary};
 pub(crate) use mirror::{configure_mirror, serve_mirror};
 pub use reference::Alias;
 
