@@ -59,7 +59,6 @@ async fn serve(args: ControllersArgs) -> Result<(), StartError> {
     }
     .shared();
     let (stopped, all_stopped) = oneshot::channel::<()>();
-    let serving = tokio::spawn(process::serve(listener, health.clone(), metrics.clone(), all_stopped.map(drop)));
 
     let (keeper, claim) = if args.leader_elect {
         let identity = args.identity.unwrap_or_else(|| format!("{}-{}", host(), std::process::id()));
@@ -85,7 +84,10 @@ async fn serve(args: ControllersArgs) -> Result<(), StartError> {
     });
 
     let settings = Settings { add_fs_group: args.add_fsgroup };
-    Box::pin(start(Controller { client, scope, settings, claim, health, metrics }, end)).await;
+    let controller = Controller { client, scope, settings, claim, health: health.clone(), metrics: metrics.clone() };
+    let working = Box::pin(start(controller, end));
+    let serving = tokio::spawn(process::serve(listener, health.clone(), metrics.clone(), all_stopped.map(drop)));
+    working.await;
     // Only now, with nothing left that writes, may another process take over.
     drop(worked);
     if let Some(Err(error)) = futures::future::OptionFuture::from(keeping).await {

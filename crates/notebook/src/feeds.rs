@@ -9,7 +9,7 @@ use carrel_runtime::Key;
 use carrel_runtime::evidence::{Evidence, SlimEvent, hear};
 use carrel_runtime::feed::{Change, Feed};
 use carrel_runtime::metrics::Metrics;
-use carrel_runtime::process::Health;
+use carrel_runtime::process::{Health, Pending};
 use carrel_runtime::wake::Wake;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -19,6 +19,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
+use tokio::sync::oneshot;
 
 use crate::observe::Stores;
 use crate::pod::SlimPod;
@@ -52,16 +53,33 @@ pub(crate) struct Feeds {
     services: Feed<Service>,
     pods: Feed<SlimPod>,
     evidence: Arc<Evidence>,
+    pending: Pendings,
+}
+
+/// What keeps the process from being ready, a part for each watch.
+struct Pendings {
+    notebooks: Pending,
+    stateful_sets: Pending,
+    services: Pending,
+    pods: Pending,
+    events: Pending,
 }
 
 impl Feeds {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(health: &Health) -> Self {
         Self {
             notebooks: Feed::new("notebooks"),
             stateful_sets: Feed::new("statefulsets"),
             services: Feed::new("services"),
             pods: Feed::new("pods"),
             evidence: Arc::default(),
+            pending: Pendings {
+                notebooks: health.wait_for("notebooks"),
+                stateful_sets: health.wait_for("statefulsets"),
+                services: health.wait_for("services"),
+                pods: health.wait_for("pods"),
+                events: health.wait_for("events"),
+            },
         }
     }
 
@@ -98,8 +116,13 @@ impl Feeds {
         });
         let evidence = self.evidence.clone();
         self.stateful_sets.listen(move |change| {
-            if let Change::Deleted(set) = change {
-                evidence.forget(&Key::of(*set));
+            // What was said of another spec, a stop included, says nothing of this one.
+            let over = match change {
+                Change::Deleted(_) => true,
+                Change::Applied { old, new } => old.is_some_and(|old| old.meta().generation != new.meta().generation),
+            };
+            if over {
+                evidence.forget(&Key::of(change.object()));
             }
         });
         let shared = shared.clone();
@@ -120,11 +143,12 @@ impl Feeds {
         self,
         client: &Client,
         scope: &Scope,
-        health: &Health,
         metrics: &Arc<Metrics>,
         wake: &Wake<Notebook>,
+        all_heard: oneshot::Sender<()>,
     ) {
-        let (evidence, sets) = (self.evidence, self.stateful_sets.store());
+        let known = self.stateful_sets.store();
+        let (evidence, sets) = (self.evidence, known.clone());
         let refusals = watcher::Config::default().fields("involvedObject.kind=StatefulSet,reason=FailedCreate");
         let refusals = watcher(scope.api::<SlimEvent>(client.clone()), refusals).default_backoff();
         let heard = move |event: &SlimEvent| {
@@ -139,18 +163,18 @@ impl Feeds {
         };
         let ours = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGED_BY_CARREL}"));
         let of_notebooks = watcher::Config::default().labels(NOTEBOOK_NAME);
-        let known = self.stateful_sets.store();
+        let pending = self.pending;
         let heard_when_filled = async {
             // Whose an Event is, the cache of StatefulSets tells.
             if known.wait_until_ready().await.is_ok() {
-                hear(refusals, heard).await;
+                hear(refusals, pending.events, all_heard, metrics.clone(), heard).await;
             }
         };
         tokio::join!(
-            watch(self.notebooks, client, scope, watcher::Config::default(), health, metrics),
-            watch(self.stateful_sets, client, scope, ours.clone(), health, metrics),
-            watch(self.services, client, scope, ours, health, metrics),
-            watch(self.pods, client, scope, of_notebooks, health, metrics),
+            watch(self.notebooks, client, scope, watcher::Config::default(), pending.notebooks, metrics),
+            watch(self.stateful_sets, client, scope, ours.clone(), pending.stateful_sets, metrics),
+            watch(self.services, client, scope, ours, pending.services, metrics),
+            watch(self.pods, client, scope, of_notebooks, pending.pods, metrics),
             heard_when_filled,
         );
     }
@@ -161,7 +185,7 @@ fn watch<K>(
     client: &Client,
     scope: &Scope,
     config: watcher::Config,
-    health: &Health,
+    pending: Pending,
     metrics: &Arc<Metrics>,
 ) -> impl Future<Output = ()> + use<K>
 where
@@ -173,7 +197,6 @@ where
         + Sync
         + 'static,
 {
-    let pending = health.wait_for(feed.kind());
     let events = watcher(scope.api::<K>(client.clone()), config).default_backoff();
     feed.run(events, pending, metrics.clone())
 }
@@ -189,8 +212,8 @@ fn owner<K: Resource<DynamicType = ()>>(child: &K) -> Option<ObjectRef<Notebook>
     let owner = child.owner_references().iter().find(|owner| owner.controller == Some(true));
     let name = match owner {
         Some(owner) if owner.kind == Notebook::kind(&()) => owner.name.clone(),
-        Some(_) => return None,
-        None => child.annotations().get(NOTEBOOK).cloned().unwrap_or_else(|| child.name_any()),
+        // Another's object may have the name that a Notebook waits for.
+        Some(_) | None => child.annotations().get(NOTEBOOK).cloned().unwrap_or_else(|| child.name_any()),
     };
     Some(ObjectRef::new(&name).within(&namespace))
 }

@@ -59,11 +59,20 @@ impl<K> Child<K> {
 
 impl<K: Resource<DynamicType = ()>> Child<K> {
     /// Tells whose an object is: by its controller's uid, or where it has none by the label that Carrel's children carry.
-    pub fn of(object: Option<Arc<K>>, owner_uid: &str) -> Self {
+    pub fn of(object: Option<Arc<K>>, notebook: &Notebook) -> Self {
         let Some(object) = object else { return Self::Missing };
         let controller = object.owner_references().iter().find(|owner| owner.controller == Some(true));
+        let uid = notebook.metadata.uid.as_deref().unwrap_or_default();
         match controller {
-            Some(owner) if owner.uid != owner_uid => Self::Foreign { owner: format!("{} {}", owner.kind, owner.name) },
+            // Of a Notebook of this name that was deleted just now: the garbage collector has it.
+            Some(owner)
+                if owner.uid != uid
+                    && owner.kind == Notebook::kind(&())
+                    && Some(&owner.name) == notebook.metadata.name.as_ref() =>
+            {
+                Self::Leaving
+            }
+            Some(owner) if owner.uid != uid => Self::Foreign { owner: format!("{} {}", owner.kind, owner.name) },
             None if !is_carrels(object.as_ref()) => Self::Foreign { owner: maker(object.as_ref()) },
             _ if object.meta().deletion_timestamp.is_some() => Self::Leaving,
             _ => Self::Ours(object),
@@ -104,19 +113,26 @@ impl Stores {
     pub fn observe(&self, notebook: Arc<Notebook>, newer: Option<NotebookStatus>) -> Observed {
         let key = Key::of(notebook.as_ref());
         let child = child_name(&key.name);
-        let uid = notebook.uid().unwrap_or_default();
         let stored = || notebook.status.as_ref().and_then(|status| status.valid()).cloned();
-        let stateful_set = Child::of(get(&self.stateful_sets, &key.namespace, &child), &uid);
-        let set_uid = stateful_set.ours().and_then(|set| set.metadata.uid.as_deref());
+        let stateful_set = Child::of(get(&self.stateful_sets, &key.namespace, &child), &notebook);
+        let set_uid = stateful_set.ours().and_then(|set| set.metadata.uid.clone());
+        let pod = get(&self.pods, &key.namespace, &pod_name(&child));
+        let pod = pod.filter(|pod| set_uid.as_ref().is_none_or(|uid| is_controlled_by(pod, uid)));
+        let words = |uid| self.evidence.about(&Key::new(&key.namespace, &child), uid);
         Observed {
-            rejection: set_uid.and_then(|uid| self.evidence.about(&Key::new(&key.namespace, &child), uid)),
+            rejection: set_uid.as_deref().and_then(words),
             status: newer.or_else(stored).unwrap_or_default(),
             stateful_set,
-            service: Child::of(get(&self.services, &key.namespace, &child), &uid),
-            pod: get(&self.pods, &key.namespace, &pod_name(&child)),
+            service: Child::of(get(&self.services, &key.namespace, &child), &notebook),
+            pod,
             notebook,
         }
     }
+}
+
+/// Labels and names are anybody's to give; a pod is the StatefulSet's if that controls it.
+fn is_controlled_by(pod: &SlimPod, uid: &str) -> bool {
+    pod.owner_references().iter().any(|owner| owner.controller == Some(true) && owner.uid == uid)
 }
 
 /// The name of the one pod of a notebook's StatefulSet.

@@ -116,6 +116,8 @@ fn left_alone<K>(kind: &'static str, child: &Child<K>) -> Option<Leave> {
 
 /// Whether the pod must start anew: it was made from another template of its owner, or before the owner's last request.
 fn due(observed: &Observed, resolved: &Resolved) -> Option<Cause> {
+    // While the cache does not show the StatefulSet, it can't tell what its pod was made from.
+    observed.stateful_set.ours()?;
     let pod = observed.pod.as_ref()?;
     if resolved.stopped || pod.metadata.deletion_timestamp.is_some() {
         return None;

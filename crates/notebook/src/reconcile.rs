@@ -21,7 +21,7 @@ use crate::children::Children;
 use crate::names::child_name;
 use crate::notices::notices;
 use crate::observe::{Child, Observed, Stores};
-use crate::plan::{self, Act, Plan, lint, plan};
+use crate::plan::{Act, Plan, lint, plan};
 use crate::resolve::{Refusal, Resolved, resolve};
 use crate::status::{Outcome, may_wait, status};
 
@@ -59,8 +59,8 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
         look_at(kind, &mut observed, &house.writer).await?;
         let taken = work.failed.take();
         (resolved, plan, work) = pass(&observed, house).await;
-        if plan::taken(&plan).is_some() {
-            // It is tried again, as nobody tells us when a stranger's object goes.
+        if matches!(&plan, Plan::Apply(act) if act.leaves(kind).is_some()) {
+            // It is tried again, as nobody tells us when an object goes that no watch selects.
             work.failed = work.failed.or(taken);
         }
     }
@@ -91,10 +91,10 @@ async fn pass(observed: &Observed, house: &House) -> (Result<Resolved, Refusal>,
 /// Puts the object that has the name of a child into what was observed.
 async fn look_at(kind: &str, observed: &mut Observed, writer: &Writer) -> Result<(), WriteError> {
     let key = Key::new(observed.notebook.namespace().unwrap_or_default(), child_name(&observed.notebook.name_any()));
-    let uid = observed.notebook.uid().unwrap_or_default();
+    let notebook = observed.notebook.clone();
     match kind {
-        "Service" => observed.service = Child::of(writer.look(&key).await?.map(Arc::new), &uid),
-        _ => observed.stateful_set = Child::of(writer.look(&key).await?.map(Arc::new), &uid),
+        "Service" => observed.service = Child::of(writer.look(&key).await?.map(Arc::new), &notebook),
+        _ => observed.stateful_set = Child::of(writer.look(&key).await?.map(Arc::new), &notebook),
     }
     Ok(())
 }

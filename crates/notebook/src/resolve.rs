@@ -9,6 +9,7 @@ use carrel_api::vocabulary::{
     AT_ONCE, FS_GROUP, HOME, NB_PREFIX, NOTEBOOK_NAME, NOTEBOOK_PORT, NOTEBOOK_PORT_NAME, ON_STOP, RESTART_REQUESTED,
     STATEFUL_SET, STOPPED, TAKEN_OVER, UPDATE_POLICY, notebook_path,
 };
+use carrel_runtime::covers::canonical;
 use carrel_runtime::hash;
 use k8s_openapi::api::core::v1::{Container, ContainerPort, EnvVar, PodSecurityContext, PodSpec};
 use kube::ResourceExt;
@@ -114,14 +115,16 @@ pub fn resolve(observed: &Observed, settings: &Settings) -> Result<Resolved, Ref
         keep_last_of_each_name(&mut container.env);
     }
 
+    let stopped = notebook.annotations().contains_key(STOPPED);
     let owner_template = owner_template(template);
     let restart_request = notebook.annotations().get(RESTART_REQUESTED).cloned();
     Ok(Resolved {
         child: child_name(&name),
-        update: update(notebook.annotations())?,
+        // A stop is heeded whatever else is wrong.
+        update: if stopped { Update::AtOnce } else { update(notebook.annotations())? },
         taken_over: taken_over(observed, &owner_template, restart_request.as_ref()),
         restart_request,
-        stopped: notebook.annotations().contains_key(STOPPED),
+        stopped,
         set_labels: notebook.labels().clone(),
         set_annotations: copied(notebook.annotations()),
         labels: labels(notebook.labels(), template, &name),
@@ -150,12 +153,12 @@ fn update(annotations: &BTreeMap<String, String>) -> Result<Update, Refusal> {
 /// A pod without our hash, of a StatefulSet that is this Notebook's, was made by another controller. What its owner asks
 /// for when that is first seen is what it runs; the StatefulSet remembers it.
 fn taken_over(observed: &Observed, owner_template: &str, restart_request: Option<&String>) -> Option<TakenOver> {
-    let set = observed.stateful_set.ours()?;
     let pod = observed.pod.as_ref()?;
     if pod.owner_template().is_some() {
         return None;
     }
-    let remembered = set.annotations().get(TAKEN_OVER).and_then(|text| serde_json::from_str(text).ok());
+    let text = observed.stateful_set.ours().and_then(|set| set.annotations().get(TAKEN_OVER));
+    let remembered = text.and_then(|text| serde_json::from_str(text).ok());
     Some(remembered.unwrap_or_else(|| TakenOver {
         owner_template: owner_template.to_owned(),
         restart_request: restart_request.cloned(),
@@ -225,23 +228,27 @@ fn labels(own: &BTreeMap<String, String>, template: &NotebookTemplate, name: &st
     labels
 }
 
+/// What Carrel's own annotations begin with. Nobody else's word may stand there.
+const OURS: &str = "carrel.dev/";
+
 /// What the template itself says wins over the Notebook's own.
 fn annotations(own: &BTreeMap<String, String>, template: &NotebookTemplate) -> BTreeMap<String, String> {
     let mut annotations = copied(own);
     annotations.extend(template.metadata.iter().flat_map(|metadata| metadata.annotations.clone()));
+    annotations.retain(|key, _| !key.starts_with(OURS));
     annotations
 }
 
 /// Kubeflow copies the Notebook's annotations too, save those of kubectl and its own; the stop would stay for good in a
 /// template, so it is left out as well, and so are Carrel's own.
 fn copied(own: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let ours = [STOPPED, RESTART_REQUESTED, UPDATE_POLICY];
-    let copied = |key: &str| !key.contains("kubectl") && !key.contains("notebook") && !ours.contains(&key);
+    let copied =
+        |key: &str| !key.contains("kubectl") && !key.contains("notebook") && key != STOPPED && !key.starts_with(OURS);
     own.iter().filter(|(key, _)| copied(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 fn owner_template(template: &NotebookTemplate) -> String {
-    hash::of(&serde_json::to_value(template).unwrap_or_default())
+    hash::of(&canonical(&serde_json::to_value(template).unwrap_or_default()))
 }
 
 #[cfg(test)]

@@ -18,7 +18,8 @@ use kube::Client;
 use kube::runtime::Controller as Runner;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::{ObjectRef, Store};
-use tracing::{Instrument, debug, info_span, warn};
+use tokio::sync::oneshot;
+use tracing::{Instrument, debug, info, info_span, warn};
 
 use crate::Settings;
 use crate::feeds::{Feeds, Scope};
@@ -51,11 +52,20 @@ pub struct Controller {
     pub metrics: Arc<Metrics>,
 }
 
-/// Runs the controller until `end` comes, and returns when the reconciles that were under way are done.
-pub async fn start(controller: Controller, end: impl Future<Output = ()> + Clone + Send + Sync + 'static) {
-    let Controller { client, scope, settings, claim, health, metrics } = controller;
+/// Runs the controller until `end` comes; the future ends when the reconciles that were under way are done. What keeps it
+/// from being ready is told to the health before this returns.
+pub fn start(
+    controller: Controller,
+    end: impl Future<Output = ()> + Clone + Send + Sync + 'static,
+) -> impl Future<Output = ()> {
+    let feeds = Feeds::new(&controller.health);
+    run(controller, feeds, end)
+}
+
+async fn run(controller: Controller, mut feeds: Feeds, end: impl Future<Output = ()> + Clone + Send + Sync + 'static) {
+    let Controller { client, scope, settings, claim, health: _, metrics } = controller;
     let (wake, keys) = queue::<Notebook>();
-    let mut feeds = Feeds::new();
+    let (all_heard, heard) = oneshot::channel();
     let stores = feeds.stores();
     let shared = Arc::new(Shared {
         house: House {
@@ -74,7 +84,7 @@ pub async fn start(controller: Controller, end: impl Future<Output = ()> + Clone
 
     let runner = async {
         tokio::select! {
-            filled = filled(&stores) => if filled.is_none() { return },
+            filled = filled(&stores, heard) => if filled.is_none() { return },
             () = end.clone() => return,
         }
         Runner::for_shared_stream(futures::stream::pending(), stores.notebooks.clone())
@@ -84,7 +94,12 @@ pub async fn start(controller: Controller, end: impl Future<Output = ()> + Clone
             .run(one, on_error, shared)
             .for_each(|result| {
                 match result {
-                    Err(kube::runtime::controller::Error::ObjectNotFound(key)) => debug!(%key, "is gone"),
+                    Err(kube::runtime::controller::Error::ObjectNotFound(key)) => {
+                        debug!(%key, "is gone");
+                        // Nothing waits for it any more.
+                        let key = ObjectRef::new(&key.name).within(key.namespace.as_deref().unwrap_or_default());
+                        wake.taken(&key);
+                    }
                     Err(kube::runtime::controller::Error::ReconcilerFailed(..)) | Ok(_) => {}
                     Err(error) => warn!("{error}"),
                 }
@@ -94,7 +109,7 @@ pub async fn start(controller: Controller, end: impl Future<Output = ()> + Clone
     };
     tokio::select! {
         () = runner => {}
-        () = feeds.watch(&client, &scope, &health, &metrics, &wake) => {}
+        () = feeds.watch(&client, &scope, &metrics, &wake, all_heard) => {}
         () = wake_all_when_leading(claim, stores.notebooks.clone(), wake.clone()) => {}
     }
 }
@@ -108,11 +123,12 @@ async fn wake_all_when_leading(mut claim: Claim, notebooks: Store<Notebook>, wak
 }
 
 /// Waits until each cache is filled: with a part of it, a reconcile would take what it doesn't see for missing.
-async fn filled(stores: &Stores) -> Option<()> {
+async fn filled(stores: &Stores, heard: oneshot::Receiver<()>) -> Option<()> {
     stores.notebooks.wait_until_ready().await.ok()?;
     stores.stateful_sets.wait_until_ready().await.ok()?;
     stores.services.wait_until_ready().await.ok()?;
-    stores.pods.wait_until_ready().await.ok()
+    stores.pods.wait_until_ready().await.ok()?;
+    heard.await.ok()
 }
 
 /// What all reconciles share.
@@ -146,6 +162,10 @@ fn on_error(notebook: Arc<Notebook>, error: &WriteError, shared: Arc<Shared>) ->
     if !error.is_worth_a_retry() {
         debug!(notebook = %key, "{error}");
         return Action::await_change();
+    }
+    if matches!(error, WriteError::Refused { invalid: true, .. }) {
+        info!(notebook = %key, "{error}");
+        return Action::requeue(shared.backoff.longest());
     }
     let wait = shared.backoff.failed(&key);
     warn!(notebook = %key, retry_in_seconds = wait.as_secs(), "{error}");

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use carrel_api::notebook::Notebook;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Service;
-use kube::ResourceExt;
 use serde::Deserialize;
 
 use crate::Settings;
@@ -34,12 +33,11 @@ pub(crate) fn story(text: &str) -> Observed {
 
 fn observed(text: &str) -> Observed {
     let story: Story = serde_saphyr::from_str(text).unwrap();
-    let uid = story.notebook.uid().unwrap();
     let status = story.notebook.status.as_ref().and_then(|status| status.valid()).cloned();
     Observed {
         status: status.unwrap_or_default(),
-        stateful_set: Child::of(story.stateful_set.map(Arc::new), &uid),
-        service: Child::of(story.service.map(Arc::new), &uid),
+        stateful_set: Child::of(story.stateful_set.map(Arc::new), &story.notebook),
+        service: Child::of(story.service.map(Arc::new), &story.notebook),
         pod: story.pod.map(Arc::new),
         rejection: story.rejection,
         notebook: Arc::new(story.notebook),

@@ -26,6 +26,11 @@ impl Backoff {
         delay(key, *count)
     }
 
+    /// How long to wait when only a change of the object should help, but somebody's policy may have been the cause.
+    pub fn longest(&self) -> Duration {
+        LONGEST
+    }
+
     /// Forgets a key's failures: it succeeded, waits for a cause to change, or is gone.
     pub fn clear(&self, key: &Key) {
         self.failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(key);

@@ -220,7 +220,7 @@ async fn a_refusal_is_told_in_the_status_once_and_not_tried_again_by_itself() {
     let mut desk = Desk::new(|word| if word == SET { Mood::Refuses } else { Mood::Takes });
     let (result, sent) = desk.reconcile().await;
     assert_eq!(sent, [SERVICE, SET, STATUS, "Event Refused"]);
-    assert!(!result.unwrap_err().is_worth_a_retry());
+    assert!(matches!(result.unwrap_err(), WriteError::Refused { invalid: true, .. }), "which waits the longest");
     let status = desk.answers.lock().unwrap()[1]["status"].clone();
     assert_eq!((status["phase"].as_str(), status["reason"].as_str()), (Some("Error"), Some("Refused")));
     desk.catch_up();

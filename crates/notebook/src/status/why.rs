@@ -45,6 +45,7 @@ const CHECKS: &[fn(&Case<'_>) -> Option<Why>] = &[
     restarting,
     running,
     write_failed,
+    pod_ends,
     pod_rejected,
     pod_waits,
     pending,
@@ -124,6 +125,12 @@ fn write_failed(case: &Case<'_>) -> Option<Why> {
         }
         WriteError::NotLeader | WriteError::Gone(_) | WriteError::Taken { .. } | WriteError::Refused { .. } => None,
     }
+}
+
+/// Its containers end with it, which is no crash.
+fn pod_ends(case: &Case<'_>) -> Option<Why> {
+    case.observed.pod.as_ref()?.metadata.deletion_timestamp.as_ref()?;
+    Some(Why::new(Phase::Starting, Reason::Pending, "the pod ends, and another is made"))
 }
 
 /// Without a pod, why none can be made; else what the pod says.

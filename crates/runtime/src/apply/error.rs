@@ -46,7 +46,7 @@ impl WriteError {
     /// Whether to try again by itself after a while; if not, a change of the cause brings the key back.
     pub fn is_worth_a_retry(&self) -> bool {
         match self {
-            Self::NotLeader | Self::Gone(_) | Self::Encode(_) | Self::Refused { invalid: true, .. } => false,
+            Self::NotLeader | Self::Gone(_) | Self::Encode(_) => false,
             Self::Taken { .. } | Self::Refused { .. } | Self::Timeout(_) | Self::Failed(_) => true,
         }
     }

@@ -10,6 +10,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use crate::hash;
 use crate::quantity::nanos;
 use lists::{Identity, Key, identity};
 
@@ -65,6 +66,38 @@ fn collect(wanted: &Value, live: Option<&Value>, path: &mut Path, found: &mut Ve
     }
 }
 
+/// The same value for what Kubernetes reads as the same, so that another spelling is no change: nulls, empty texts and
+/// lists and what clients write for an empty struct are left out, as is a port's default protocol; quantities are amounts.
+/// Zeros and `false` stay: where a default is another, they say something.
+pub fn canonical(value: &Value) -> Value {
+    plainer(value, &mut Path::default()).unwrap_or_default()
+}
+
+fn plainer(value: &Value, path: &mut Path) -> Option<Value> {
+    match value {
+        Value::Null => None,
+        Value::String(text) if text.is_empty() => None,
+        Value::Array(items) if items.is_empty() => None,
+        Value::Object(fields) => {
+            let fields: Map<_, _> = fields
+                .iter()
+                .filter(|(field, value)| !(*field == "protocol" && *value == "TCP"))
+                .filter_map(|(field, value)| {
+                    Some((field.clone(), path.inside(field.clone(), |path| plainer(value, path))?))
+                })
+                .collect();
+            let is_struct = matches!(path.field(), "resources" | "metadata" | "limits" | "requests");
+            (!(is_struct && fields.is_empty())).then_some(Value::Object(fields))
+        }
+        Value::Array(items) => Some(items.iter().filter_map(|item| plainer(item, path)).collect()),
+        scalar if path.holds_quantity() => {
+            let text = scalar.as_str().map_or_else(|| scalar.to_string(), str::to_owned);
+            Some(nanos(&text).map_or_else(|| scalar.clone(), |amount| amount.to_string().into()))
+        }
+        scalar => Some(scalar.clone()),
+    }
+}
+
 /// The way to the field at hand: names of fields, and items in brackets.
 #[derive(Default)]
 struct Path(Vec<String>);
@@ -98,7 +131,10 @@ impl Path {
             }
             path.push_str(part);
         }
-        Difference { path, wanted: short(wanted), found: found.map_or_else(|| "nothing".to_owned(), short) }
+        // Variables hold tokens, and differences are logged and shown.
+        let secret = self.0.iter().any(|part| part == "env");
+        let show = |value: &Value| if secret { hidden(value) } else { short(value) };
+        Difference { path, wanted: show(wanted), found: found.map_or_else(|| "nothing".to_owned(), show) }
     }
 }
 
@@ -173,6 +209,11 @@ fn same_amount(a: &Value, b: &Value) -> bool {
 /// A value as it stands between brackets or in a sentence.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Tells values apart without showing them.
+fn hidden(value: &Value) -> String {
+    format!("(hidden {})", hash::of(value).get(..4).unwrap_or_default())
 }
 
 fn short(value: &Value) -> String {

@@ -85,6 +85,26 @@ fn all_differences_are_told_each_with_its_path() {
     );
 }
 
+#[test]
+fn another_spelling_is_the_same() {
+    let by_hand = json!({"spec": {"containers": [{"name": "a", "ports": [{"containerPort": 1}], "resources": {"limits": {"cpu": 0.5, "memory": "1Gi"}}}, {"name": "b"}]}});
+    let by_client = json!({"metadata": {"creationTimestamp": null}, "spec": {"containers": [
+        {"name": "a", "args": [], "ports": [{"containerPort": 1, "protocol": "TCP"}], "resources": {"limits": {"cpu": "500m", "memory": "1024Mi"}}},
+        {"name": "b", "image": "", "resources": {}}]}});
+    assert_eq!(canonical(&by_hand), canonical(&by_client));
+    let automount = |value| canonical(&json!({"automountServiceAccountToken": value}));
+    assert_ne!(automount(json!(false)), automount(json!(null)), "absent is true");
+    assert_ne!(canonical(&json!({"emptyDir": {}})), canonical(&json!({})));
+}
+
+#[test]
+fn values_of_variables_are_told_apart_but_not_shown() {
+    let env = |value: &str| json!({"env": [{"name": "TOKEN", "value": value}]});
+    let said = at(env("s3cret"), env("0ther")).unwrap();
+    assert!(said.starts_with("env[name=TOKEN].value: (hidden "), "{said}");
+    assert!(!said.contains("s3cret") && !said.contains("0ther"), "{said}");
+}
+
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

@@ -213,16 +213,17 @@ impl State {
         };
         let wanted = set["spec"]["replicas"] != 0;
         set["status"] = json!({"replicas": 1, "observedGeneration": set["metadata"]["generation"]});
-        let template = set["spec"]["template"].clone();
+        let (template, set_uid) = (set["spec"]["template"].clone(), set["metadata"]["uid"].clone());
         self.put("statefulsets", set);
         if !wanted {
             self.version += u64::from(self.objects.remove(PODS).is_some());
         } else if !self.objects.contains_key(PODS) {
             self.pods += 1;
+            let owner = json!([{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "iris", "uid": set_uid, "controller": true}]);
             let mut pod = json!({"metadata": template["metadata"], "status": {"conditions": [{"type": "Ready", "status": "True"}]}});
             json_patch::merge(
                 &mut pod,
-                &json!({"metadata": {"name": "iris-0", "namespace": "team-a", "uid": format!("p-{}", self.pods)}}),
+                &json!({"metadata": {"name": "iris-0", "namespace": "team-a", "uid": format!("p-{}", self.pods), "ownerReferences": owner}}),
             );
             self.put(PODS, pod);
         }
