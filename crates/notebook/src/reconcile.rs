@@ -1,5 +1,6 @@
 //! One reconcile: observe, resolve, plan, apply, status, and nothing else.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +11,11 @@ use carrel_runtime::apply::{Applied, WriteError, Writer};
 use carrel_runtime::hush::Hush;
 use carrel_runtime::ledger::{IN_FLIGHT, Statuses};
 use jiff::Timestamp;
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
-use kube::ResourceExt;
+use kube::{Resource, ResourceExt};
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use tracing::{debug, error, info, warn};
 
@@ -88,15 +91,27 @@ async fn pass(observed: &Observed, house: &House) -> (Result<Resolved, Refusal>,
     (resolved, plan, work)
 }
 
-/// Puts the object that has the name of a child into what was observed.
+/// Puts the object that has the name of a child into what was observed. One that another controller made for this
+/// Notebook is taken over.
 async fn look_at(kind: &str, observed: &mut Observed, writer: &Writer) -> Result<(), WriteError> {
     let key = Key::new(observed.notebook.namespace().unwrap_or_default(), child_name(&observed.notebook.name_any()));
     let notebook = observed.notebook.clone();
     match kind {
-        "Service" => observed.service = Child::of(writer.look(&key).await?.map(Arc::new), &notebook),
-        _ => observed.stateful_set = Child::of(writer.look(&key).await?.map(Arc::new), &notebook),
+        "Service" => observed.service = look(&key, &notebook, writer).await?,
+        _ => observed.stateful_set = look(&key, &notebook, writer).await?,
     }
     Ok(())
+}
+
+async fn look<K>(key: &Key, notebook: &Notebook, writer: &Writer) -> Result<Child<K>, WriteError>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+{
+    let child = Child::of(writer.look::<K>(key).await?.map(Arc::new), notebook);
+    if let Some(live) = child.ours() {
+        writer.inherit(live).await?;
+    }
+    Ok(child)
 }
 
 /// What became of a plan.

@@ -75,10 +75,14 @@ async fn a_running_notebook_is_taken_over_without_a_restart() -> Result<()> {
     ensure!(!reasons.contains(&"NameTaken"), "nothing was in the way: {reasons:?}");
 
     // From now on its owner's edits and requests count, once each.
-    let edit = json!({"spec": {"template": {"spec": {"containers": [{"name": "one", "image": "newer"}]}}}});
+    // What the owner removes goes, though another controller set it: a renamed container leaves none of the old name.
+    let edit = json!({"spec": {"template": {"spec": {"containers": [{"name": "renamed", "image": "newer"}]}}}});
     desk.change("one", edit).await?;
     let pod: Pod = desk.pod_after("one", &pods[0]).await?;
-    ensure!(pod.spec.unwrap().containers[0].image.as_deref() == Some("newer"));
+    let containers = pod.spec.unwrap().containers;
+    let names: Vec<_> = containers.iter().map(|container| container.name.as_str()).collect();
+    ensure!(names == ["renamed"], "{names:?}");
+    ensure!(containers[0].image.as_deref() == Some("newer"));
     desk.reaches("one", "Running").await?;
     desk.annotate("two", "carrel.dev/restart-requested", Some("new")).await?;
     desk.pod_after("two", &pods[1]).await?;

@@ -13,7 +13,6 @@ use kube::Client;
 use kube::client::Body;
 use kube::runtime::reflector::store::Writer as StoreWriter;
 use kube::runtime::watcher::Event;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::*;
@@ -45,7 +44,7 @@ struct Desk {
 
 fn fill<K>(writer: &mut StoreWriter<K>, object: Value)
 where
-    K: kube::Resource<DynamicType = ()> + Clone + DeserializeOwned + 'static,
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + 'static,
 {
     writer.apply_watcher_event(&Event::Apply(serde_json::from_value(object).unwrap()));
 }

@@ -2,6 +2,7 @@
 //! with a timeout, since kube's write calls have none and one lost connection would hold a key for ever.
 
 mod error;
+mod inherit;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -157,6 +158,19 @@ impl Writer {
         let patch = Patch::Merge(patch);
         let sent = api.patch(&key.name, &params, &patch);
         self.send(plural::<K>(), Verb::Merge, &K::kind(&()), key, sent).await.map(drop)
+    }
+
+    /// Makes what the maker of an object owns of it ours, so that what we no longer want goes with the next apply. `live` is
+    /// as read, with its `managedFields`.
+    pub async fn inherit<K>(&self, live: &K) -> Result<(), WriteError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+    {
+        let managed = serde_json::to_value(live.managed_fields())?;
+        let Some(managed) = inherit::inherited(&managed) else { return Ok(()) };
+        // Of this very version: what somebody writes in between must not lose its owner.
+        let metadata = json!({"managedFields": managed, "resourceVersion": live.resource_version()});
+        self.merge::<K>(&Key::of(live), &live.uid().unwrap_or_default(), json!({"metadata": metadata})).await
     }
 
     /// Reads an object that no watch brings: one that has the name of a child and may be somebody else's.

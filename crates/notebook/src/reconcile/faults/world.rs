@@ -12,7 +12,6 @@ use kube::Client;
 use kube::client::Body;
 use kube::runtime::reflector::store::Writer as StoreWriter;
 use kube::runtime::watcher::Event;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::super::*;
@@ -335,7 +334,7 @@ async fn answer(request: Request<Body>, world: &Mutex<State>) -> Result<Response
 fn stores(state: &State) -> Stores {
     fn filled<K>(state: &State, kind: &str) -> kube::runtime::reflector::Store<K>
     where
-        K: kube::Resource<DynamicType = ()> + Clone + DeserializeOwned + 'static,
+        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + 'static,
     {
         let mut writer = StoreWriter::<K>::default();
         if let Some(object) = state.objects.get(kind) {
