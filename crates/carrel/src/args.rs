@@ -53,7 +53,7 @@ pub(crate) struct ControllersArgs {
     #[arg(long, default_value = "carrel-controllers", value_parser = name)]
     pub(crate) lease_name: String,
 
-    /// Seconds that the Lease is good for without a renewal: how long an outage of the leader lasts at most.
+    /// Seconds that the Lease is good for without a renewal. Another replica takes over within twice that.
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(3..=3600), value_name = "SECONDS")]
     pub(crate) lease_duration: u64,
 

@@ -147,11 +147,6 @@ impl Metrics {
     pub fn leads(&self, leads: bool) {
         self.leader.set(i64::from(leads));
     }
-
-    /// Adds a controller's own metrics. Called before the process serves.
-    pub fn registry_mut(&mut self) -> &mut Registry {
-        &mut self.registry
-    }
 }
 
 /// A layer for the Kubernetes client that counts each request by method and answer.

@@ -151,8 +151,12 @@ async fn a_settled_notebook_costs_no_request_also_after_a_restart_of_carrel() ->
     .await?;
     desk.reaches("settled", "Running").await?;
     let before = Audit::given()?.of(&desk.namespace)?.len();
-    let made: Vec<_> = Audit::given()?.writes(&desk.namespace)?;
-    assert!(made.len() <= 5, "{made:?}");
+    Audit::settle().await;
+    let made = Audit::given()?.writes(&desk.namespace)?;
+    let count = |word: &str| made.iter().filter(|write| write.starts_with(word)).count();
+    assert_eq!((count("patch services "), count("patch statefulsets ")), (1, 1), "{made:?}");
+    // On a busy machine a start takes longer than a moment, and says so.
+    assert!(count("create events") == 2 && made.len() <= 7, "{made:?}");
     assert_eq!(desk.writes_within(Duration::from_secs(3)).await?, [""; 0]);
     let version = desk.api::<carrel_api::notebook::Notebook>().get("settled").await?.resource_version();
     assert!(before >= 6, "the audit log holds what Carrel asks: {before}");
@@ -167,7 +171,6 @@ async fn a_settled_notebook_costs_no_request_also_after_a_restart_of_carrel() ->
     Ok(())
 }
 
-/// Server-side apply refuses such a list; Kubernetes takes the last, and so do we.
 #[tokio::test]
 async fn ports_and_prefix_of_the_owner_stay() -> Result<()> {
     let desk = Desk::new().await?;

@@ -2,8 +2,8 @@
 //!
 //! Every write asks the [`Claim`] first. It holds for two thirds of the lease's duration since the *start* of the last
 //! successful renewal, by this process's monotonic clock; another process takes the lease only after the whole
-//! duration without a renewal, by its own. So two never write at once, however their clocks differ, unless one
-//! runs half as fast again as the other.
+//! duration without a renewal, by its own. So two never write at once, however their clocks are set, unless one clock
+//! runs half as fast again as the other or stands still, as that of a suspended machine does.
 
 mod judge;
 
