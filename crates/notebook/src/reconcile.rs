@@ -24,7 +24,7 @@ use crate::children::Children;
 use crate::names::child_name;
 use crate::notices::notices;
 use crate::observe::{Child, Observed, Stores};
-use crate::plan::{Act, Plan, lint, plan};
+use crate::plan::{Act, Cause, Plan, Restart, lint, plan};
 use crate::resolve::{Refusal, Resolved, resolve};
 use crate::status::{Outcome, may_wait, status};
 
@@ -178,11 +178,27 @@ async fn carry_out_act(act: &Act, observed: &Observed, writer: &Writer, work: &m
         work.note("StatefulSet", writer.apply(stateful_set, observed.stateful_set.ours()).await);
     }
     if let (Some(restart), Some(cause)) = (&act.restart, act.due) {
-        info!(pod = restart.pod, ?cause, "ending the pod, which starts anew");
-        let key = Key::new(observed.notebook.namespace().unwrap_or_default(), &restart.pod);
-        let deleted = writer.delete::<Pod>(&key, &restart.uid).await;
-        work.note("Pod", deleted.map(|()| Applied::Settled));
+        let ended = end_pod(restart, cause, observed, writer).await;
+        work.note("Pod", ended.map(|()| Applied::Settled));
     }
+}
+
+/// Ends a pod, if its owner still wants what the cache says. Each watch is a connection of its own, and one that is dead is
+/// noticed late: a pod must not end for a text that is older than the pod.
+async fn end_pod(restart: &Restart, cause: Cause, observed: &Observed, writer: &Writer) -> Result<(), WriteError> {
+    let cached = observed.notebook.as_ref();
+    let now = writer.look::<Notebook>(&Key::of(cached)).await?;
+    let asks = |notebook: &Notebook| notebook.annotations().get(RESTART_REQUESTED).cloned();
+    let is_current = now.is_some_and(|now| {
+        now.uid() == cached.uid() && now.metadata.generation == cached.metadata.generation && asks(&now) == asks(cached)
+    });
+    if !is_current {
+        debug!(pod = restart.pod, "the pod stays: the cache is behind its owner");
+        return Ok(());
+    }
+    info!(pod = restart.pod, ?cause, "ending the pod, which starts anew");
+    let key = Key::new(cached.namespace().unwrap_or_default(), &restart.pod);
+    writer.delete::<Pod>(&key, &restart.uid).await
 }
 
 async fn write_status(key: &Key, observed: &Observed, status: NotebookStatus, house: &House) -> Result<(), WriteError> {
