@@ -133,7 +133,6 @@ impl Feeds {
                 shared.house.hush.clear(&key);
                 shared.house.writer.forget(&key);
                 shared.backoff.clear(&key);
-                shared.wake.taken(&ObjectRef::from_obj(*notebook));
             }
         });
     }

@@ -56,7 +56,7 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
     let mut observed = house.stores.observe(notebook, newer);
     let (mut resolved, mut plan, mut work) = pass(&observed, house).await;
     let mut looked = Vec::new();
-    // The one read there is, where a watch can't tell: whose is the object that has the name of a child?
+    // A watch can't tell whose the object is that has the name of a child.
     while let Some(kind) = work.taken().filter(|kind| !looked.contains(kind)) {
         looked.push(kind);
         look_at(kind, &mut observed, &house.writer).await?;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use carrel_api::notebook::Notebook;
 use carrel_runtime::Key;
-use carrel_runtime::apply::{WriteError, Writer};
+use carrel_runtime::apply::{Retry, WriteError, Writer};
 use carrel_runtime::backoff::Backoff;
 use carrel_runtime::hush::Hush;
 use carrel_runtime::lease::Claim;
@@ -19,7 +19,7 @@ use kube::runtime::Controller as Runner;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::oneshot;
-use tracing::{Instrument, debug, info, info_span, warn};
+use tracing::{Instrument, debug, info_span, warn};
 
 use crate::Settings;
 use crate::feeds::{Feeds, Scope};
@@ -135,7 +135,7 @@ async fn filled(stores: &Stores, heard: oneshot::Receiver<()>) -> Option<()> {
 pub(crate) struct Shared {
     pub(crate) house: House,
     pub(crate) backoff: Backoff,
-    pub(crate) wake: Wake<Notebook>,
+    wake: Wake<Notebook>,
     metrics: Arc<Metrics>,
 }
 
@@ -159,15 +159,14 @@ async fn one(notebook: Arc<Notebook>, shared: Arc<Shared>) -> Result<Action, Wri
 #[allow(clippy::needless_pass_by_value)] // kube's signature.
 fn on_error(notebook: Arc<Notebook>, error: &WriteError, shared: Arc<Shared>) -> Action {
     let key = Key::of(notebook.as_ref());
-    if !error.is_worth_a_retry() {
-        debug!(notebook = %key, "{error}");
-        return Action::await_change();
-    }
-    if matches!(error, WriteError::Refused { invalid: true, .. }) {
-        info!(notebook = %key, "{error}");
-        return Action::requeue(shared.backoff.longest());
-    }
-    let wait = shared.backoff.failed(&key);
+    let wait = match error.retry() {
+        Retry::Never => {
+            debug!(notebook = %key, "{error}");
+            return Action::await_change();
+        }
+        Retry::Soon => shared.backoff.failed(&key),
+        Retry::Late => shared.backoff.longest(),
+    };
     warn!(notebook = %key, retry_in_seconds = wait.as_secs(), "{error}");
     Action::requeue(wait)
 }

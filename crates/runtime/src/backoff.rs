@@ -26,7 +26,7 @@ impl Backoff {
         delay(key, *count)
     }
 
-    /// How long to wait when only a change of the object should help, but somebody's policy may have been the cause.
+    /// The longest wait, for what only a change of the object should help.
     pub fn longest(&self) -> Duration {
         LONGEST
     }

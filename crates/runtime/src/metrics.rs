@@ -26,7 +26,7 @@ pub enum Verb {
     Delete,
     /// Fields are set or removed by a merge patch.
     Merge,
-    /// An object is read, since it has a child's name and is in no cache.
+    /// An object is read before a write, where the cache can't be enough.
     Look,
 }
 
@@ -90,7 +90,11 @@ impl Default for Metrics {
             registry: Registry::default(),
         };
         registry.register("api_requests", "Requests to the API server, watches included", metrics.requests.clone());
-        registry.register("writes", "Writes by kind, verb and result", metrics.writes.clone());
+        registry.register(
+            "writes",
+            "Writes, and the few reads before one, by kind, verb and result",
+            metrics.writes.clone(),
+        );
         registry.register("drift_repairs", "Children that somebody changed and Carrel repaired", metrics.drift.clone());
         registry.register("watch_errors", "Watches that failed and were tried again", metrics.watch_errors.clone());
         registry.register("reconciles", "Reconciles by controller and result", metrics.reconciles.clone());

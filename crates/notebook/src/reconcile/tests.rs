@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use carrel_runtime::apply::Retry;
 use carrel_runtime::hush::MOMENT;
 use carrel_runtime::lease::Claim;
 use carrel_runtime::metrics::Metrics;
@@ -219,7 +220,7 @@ async fn a_refusal_is_told_in_the_status_once_and_not_tried_again_by_itself() {
     let mut desk = Desk::new(|word| if word == SET { Mood::Refuses } else { Mood::Takes });
     let (result, sent) = desk.reconcile().await;
     assert_eq!(sent, [SERVICE, SET, STATUS, "Event Refused"]);
-    assert!(matches!(result.unwrap_err(), WriteError::Refused { invalid: true, .. }), "which waits the longest");
+    assert_eq!(result.unwrap_err().retry(), Retry::Late);
     let status = desk.answers.lock().unwrap()[1]["status"].clone();
     assert_eq!((status["phase"].as_str(), status["reason"].as_str()), (Some("Error"), Some("Refused")));
     desk.catch_up();
@@ -231,7 +232,7 @@ async fn whose_a_taken_name_is_takes_one_read_and_is_told() {
     let desk = Desk::new(|word| if word == SET { Mood::Taken } else { Mood::Takes });
     let (result, sent) = desk.reconcile().await;
     assert_eq!(sent, [SERVICE, SET, "GET team-a/statefulsets/iris", STATUS, "Event NameTaken"]);
-    assert!(result.unwrap_err().is_worth_a_retry(), "nobody tells when a stranger's object goes");
+    assert_eq!(result.unwrap_err().retry(), Retry::Soon, "nobody tells when a stranger's object goes");
     let status = desk.answers.lock().unwrap()[1]["status"].clone();
     assert_eq!(status["reason"], "NameTaken");
     let message = status["conditions"][0]["message"].as_str().unwrap();
@@ -247,7 +248,7 @@ async fn a_fault_of_the_server_is_told_and_tried_again() {
         [SERVICE, SET, STATUS, "Event Created", "Event WriteFailed"],
         "one child that fails does not keep the other"
     );
-    assert!(result.unwrap_err().is_worth_a_retry());
+    assert_eq!(result.unwrap_err().retry(), Retry::Soon);
     assert_eq!(desk.answers.lock().unwrap()[1]["status"]["reason"], "WriteFailed");
 }
 

@@ -9,7 +9,6 @@ use super::rejection::rejection;
 use super::{Outcome, pod};
 use crate::observe::Observed;
 use crate::plan::{self, Cause, Plan};
-use crate::pod::SlimPod;
 use crate::resolve::{Refusal, Resolved};
 
 /// What is said.
@@ -146,10 +145,5 @@ fn pod_waits(case: &Case<'_>) -> Option<Why> {
 }
 
 fn pending(case: &Case<'_>) -> Option<Why> {
-    let gone = |pod: &SlimPod| pod.metadata.deletion_timestamp.is_some();
-    case.observed
-        .pod
-        .as_deref()
-        .is_none_or(gone)
-        .then(|| Why::new(Phase::Starting, Reason::Pending, "the pod is being made"))
+    case.observed.pod.is_none().then(|| Why::new(Phase::Starting, Reason::Pending, "the pod is being made"))
 }

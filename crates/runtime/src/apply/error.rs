@@ -25,7 +25,7 @@ pub enum WriteError {
     Refused {
         /// What the API server says.
         message: String,
-        /// Whether the object itself is at fault, so that trying again is useless until it changes.
+        /// Whether the object itself is at fault, as far as the answer tells: a policy that may be lifted answers so too.
         invalid: bool,
     },
     /// The object, its owner or its namespace is going or gone: nothing to write to.
@@ -42,12 +42,24 @@ pub enum WriteError {
     Failed(Box<kube::Error>),
 }
 
+/// When to try a write again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Only when something changes that brings the key back.
+    Never,
+    /// Soon, and then ever later.
+    Soon,
+    /// After the longest wait: a change of the object should help, and will wake the key by itself.
+    Late,
+}
+
 impl WriteError {
-    /// Whether to try again by itself after a while; if not, a change of the cause brings the key back.
-    pub fn is_worth_a_retry(&self) -> bool {
+    /// Whether and when to try again without being woken.
+    pub fn retry(&self) -> Retry {
         match self {
-            Self::NotLeader | Self::Gone(_) | Self::Encode(_) => false,
-            Self::Taken { .. } | Self::Refused { .. } | Self::Timeout(_) | Self::Failed(_) => true,
+            Self::NotLeader | Self::Gone(_) | Self::Encode(_) => Retry::Never,
+            Self::Refused { invalid: true, .. } => Retry::Late,
+            Self::Taken { .. } | Self::Refused { .. } | Self::Timeout(_) | Self::Failed(_) => Retry::Soon,
         }
     }
 

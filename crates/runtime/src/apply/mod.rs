@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tracing::{debug, info};
 
-pub use error::WriteError;
+pub use error::{Retry, WriteError};
 
 use crate::lease::Claim;
 use crate::ledger::{APPLIED, Ledger, Live, Verdict, Why};
@@ -173,7 +173,8 @@ impl Writer {
         self.merge::<K>(&Key::of(live), &live.uid().unwrap_or_default(), json!({"metadata": metadata})).await
     }
 
-    /// Reads an object that no watch brings: one that has the name of a child and may be somebody else's.
+    /// Reads an object where the cache can't be enough: one that has the name of a child and is in no cache, or one whose
+    /// text a pod is about to end for.
     pub async fn look<K>(&self, key: &Key) -> Result<Option<K>, WriteError>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
