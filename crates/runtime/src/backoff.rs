@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Mutex;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::Key;
 
@@ -20,7 +21,7 @@ pub struct Backoff {
 impl Backoff {
     /// Notes a failure and says how long to wait: 1 s, 2 s, 4 s, … up to 5 min, each shortened by up to a quarter.
     pub fn failed(&self, key: &Key) -> Duration {
-        let mut failures = self.failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut failures = self.failures.lock();
         let count = failures.entry(key.clone()).or_insert(0);
         *count = count.saturating_add(1);
         delay(key, *count)
@@ -33,7 +34,7 @@ impl Backoff {
 
     /// Forgets a key's failures: it succeeded, waits for a cause to change, or is gone.
     pub fn clear(&self, key: &Key) {
-        self.failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(key);
+        self.failures.lock().remove(key);
     }
 }
 

@@ -4,12 +4,13 @@
 //! no status does, such as why a StatefulSet can't make its pod.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use futures::{Stream, StreamExt};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::Resource;
 use kube::runtime::watcher;
+use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tracing::warn;
@@ -72,7 +73,7 @@ pub struct Evidence {
 
 impl Evidence {
     fn words(&self) -> MutexGuard<'_, HashMap<Key, Word>> {
-        self.words.lock().unwrap_or_else(PoisonError::into_inner)
+        self.words.lock()
     }
 
     /// Takes an Event in; whether it says something new. A count that grows, or words older than those known, are nothing new.

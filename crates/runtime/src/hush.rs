@@ -1,9 +1,9 @@
 //! Words that may wait a moment, since better ones may come: a start passes through states that last milliseconds.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::Key;
@@ -20,14 +20,14 @@ pub struct Hush {
 impl Hush {
     /// How long the words of this key must still wait; `None` when it is time to say them.
     pub fn wait(&self, key: &Key) -> Option<Duration> {
-        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut since = self.since.lock();
         let started = *since.entry(key.clone()).or_insert_with(Instant::now);
         MOMENT.checked_sub(started.elapsed()).filter(|left| !left.is_zero())
     }
 
     /// Something was said, or there is nothing to say any more.
     pub fn clear(&self, key: &Key) {
-        self.since.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.since.lock().remove(key);
     }
 }
 

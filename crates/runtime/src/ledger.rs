@@ -1,9 +1,9 @@
 //! What was written but not yet seen in the cache, so that an older cache entry never causes a second write.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -68,18 +68,18 @@ pub struct Ledger {
 impl Ledger {
     /// Whether to delete the object with this uid: not again while the cache may still be behind a delete of it.
     pub fn may_delete(&self, uid: &str) -> bool {
-        let mut deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut deleted = self.deleted.lock();
         deleted.retain(|_, since| since.elapsed() <= IN_FLIGHT);
         !deleted.contains_key(uid)
     }
 
     /// A delete of the object with this uid was answered.
     pub fn deleted(&self, uid: &str) {
-        self.deleted.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), Instant::now());
+        self.deleted.lock().insert(uid.to_owned(), Instant::now());
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<(&'static str, Key), Entry>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock()
     }
 
     /// Whether to write a child that should be `wanted` (whose hash is `hash`), given what the cache holds.
@@ -158,7 +158,7 @@ impl<S> Default for Statuses<S> {
 impl<S: Clone> Statuses<S> {
     /// What was written after the resourceVersion that the cache holds, if anything.
     pub fn newer_than(&self, key: &Key, version: &str) -> Option<S> {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = self.written.lock();
         match written.get(key) {
             Some((at, status)) if is_older(version, at) => Some(status.clone()),
             Some(_) => {
@@ -171,12 +171,12 @@ impl<S: Clone> Statuses<S> {
 
     /// A status was written, and the object has this resourceVersion since.
     pub fn wrote(&self, key: &Key, version: &str, status: S) {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), (version.to_owned(), status));
+        self.written.lock().insert(key.clone(), (version.to_owned(), status));
     }
 
     /// The object is gone.
     pub fn forget(&self, key: &Key) {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.written.lock().remove(key);
     }
 }
 

@@ -3,14 +3,14 @@
 //! kube's own recorder tells Events apart without their text, and would repeat old numbers under a new count.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
-use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::{FIELD_MANAGER, Key};
@@ -85,7 +85,7 @@ pub struct Budget {
 impl Budget {
     /// Whether this object may have one more Event; if so, it is counted.
     pub fn take(&self, key: &Key) -> bool {
-        let mut all = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.spent.lock();
         let (spent, since) = all.entry(key.clone()).or_insert_with(|| (0, Instant::now()));
         let refilled = u32::try_from(since.elapsed().as_secs() / REFILL.as_secs()).unwrap_or(u32::MAX);
         if refilled > 0 {
@@ -99,7 +99,7 @@ impl Budget {
 
     /// The object is gone.
     pub fn forget(&self, key: &Key) {
-        self.spent.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.spent.lock().remove(key);
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::routing::get;
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 
 use crate::metrics::Metrics;
@@ -20,13 +21,13 @@ pub struct Health {
 impl Health {
     /// Adds something to wait for.
     pub fn wait_for(&self, what: &'static str) -> Pending {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).insert(what, None);
+        self.pending.lock().insert(what, None);
         Pending { what, health: self.clone() }
     }
 
     /// What is still waited for, a line each; empty when ready.
     pub fn waits_for(&self) -> Vec<String> {
-        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let pending = self.pending.lock();
         let line = |(what, problem): (&&str, &Option<String>)| match problem {
             Some(problem) => format!("{what}: {problem}"),
             None => format!("{what}: the cache is not filled yet"),
@@ -45,12 +46,12 @@ pub struct Pending {
 impl Pending {
     /// Says why it takes longer.
     pub fn say(&self, problem: String) {
-        self.health.pending.lock().unwrap_or_else(PoisonError::into_inner).insert(self.what, Some(problem));
+        self.health.pending.lock().insert(self.what, Some(problem));
     }
 
     /// It is there.
     pub fn done(self) {
-        self.health.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(self.what);
+        self.health.pending.lock().remove(self.what);
     }
 }
 

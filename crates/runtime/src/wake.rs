@@ -2,11 +2,12 @@
 //! same plan.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::Stream;
 use kube::runtime::reflector::{Lookup, ObjectRef};
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 /// The sending end. Sending never blocks and never fails; kube's scheduler merges repeats.
@@ -25,14 +26,14 @@ impl<K: Lookup<DynamicType = ()>> Clone for Wake<K> {
 impl<K: Lookup<DynamicType = ()>> Wake<K> {
     /// Asks for a reconcile of this key.
     pub fn send(&self, key: ObjectRef<K>) {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_insert_with(Instant::now);
+        self.asked.lock().entry(key.clone()).or_insert_with(Instant::now);
         // Fails only when the controller is gone, and then nobody is left to care.
         let _ = self.sender.send(key);
     }
 
     /// A reconcile of this key starts (or never will): how long the key waited since it was first asked for, if it was.
     pub fn taken(&self, key: &ObjectRef<K>) -> Option<Duration> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(key).map(|since| since.elapsed())
+        self.asked.lock().remove(key).map(|since| since.elapsed())
     }
 }
 
