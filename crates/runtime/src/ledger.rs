@@ -136,47 +136,10 @@ impl Entry {
 
 /// Whether the first resourceVersion is older. They are growing integers in every API server of Kubernetes (and
 /// comparable by contract since 1.35); one that is not is never taken for old.
-fn is_older(version: &str, than: &str) -> bool {
+pub(crate) fn is_older(version: &str, than: &str) -> bool {
     match (version.parse::<u128>(), than.parse::<u128>()) {
         (Ok(version), Ok(than)) => version < than,
         _ => false,
-    }
-}
-
-/// The newest status of each object that this process wrote, until the cache shows it.
-#[derive(Debug)]
-pub struct Statuses<S> {
-    written: Mutex<HashMap<Key, (String, S)>>,
-}
-
-impl<S> Default for Statuses<S> {
-    fn default() -> Self {
-        Self { written: Mutex::default() }
-    }
-}
-
-impl<S: Clone> Statuses<S> {
-    /// What was written after the resourceVersion that the cache holds, if anything.
-    pub fn newer_than(&self, key: &Key, version: &str) -> Option<S> {
-        let mut written = self.written.lock();
-        match written.get(key) {
-            Some((at, status)) if is_older(version, at) => Some(status.clone()),
-            Some(_) => {
-                written.remove(key);
-                None
-            }
-            None => None,
-        }
-    }
-
-    /// A status was written, and the object has this resourceVersion since.
-    pub fn wrote(&self, key: &Key, version: &str, status: S) {
-        self.written.lock().insert(key.clone(), (version.to_owned(), status));
-    }
-
-    /// The object is gone.
-    pub fn forget(&self, key: &Key) {
-        self.written.lock().remove(key);
     }
 }
 
@@ -230,14 +193,5 @@ mod tests {
         ledger.wrote(KIND, &key, "u2", "12", "h");
         ledger.forget(KIND, &key, "u1");
         assert_eq!(ledger.judge(KIND, &key, &wanted, "h", None), Verdict::InFlight);
-    }
-
-    #[test]
-    fn a_status_counts_until_the_cache_has_it() {
-        let (statuses, key) = (Statuses::default(), Key::new("a", "b"));
-        statuses.wrote(&key, "10", "ready");
-        assert_eq!(statuses.newer_than(&key, "9"), Some("ready"));
-        assert_eq!(statuses.newer_than(&key, "10"), None);
-        assert_eq!(statuses.newer_than(&key, "9"), None, "the cache never goes back");
     }
 }

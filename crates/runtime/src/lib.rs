@@ -7,6 +7,7 @@
 //! | [`covers`] | whether a live object still has each field that we set, and where it does not |
 //! | [`evidence`] | what Events say of objects, as far as it explains a wait |
 //! | [`ledger`] | what was written but not yet seen in the cache |
+//! | [`statuses`] | what was said last of each object, until the cache shows it |
 //! | [`apply`] | the only writer: server-side apply when something differs, under the lease, with a timeout |
 //! | [`lease`] | one process at work: claims a Lease, and stops writing well before another can take it |
 //! | [`backoff`] | when to try a failed key again |
@@ -29,6 +30,7 @@ pub mod metrics;
 pub mod notice;
 pub mod process;
 pub mod quantity;
+pub mod statuses;
 pub mod wake;
 
 /// The field manager under which Carrel writes.
