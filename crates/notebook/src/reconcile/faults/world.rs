@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use carrel_runtime::apply::Retry;
 use carrel_runtime::lease::Claim;
 use carrel_runtime::metrics::Metrics;
 use http::{Method, Request, Response, StatusCode};
@@ -61,6 +62,10 @@ struct State {
 pub(super) struct World {
     state: Arc<Mutex<State>>,
     house: House,
+    /// The version of everything when our controller last looked.
+    seen: u64,
+    /// When it looks again by itself.
+    again: Option<Duration>,
 }
 
 const PODS: &str = "pods";
@@ -74,7 +79,7 @@ impl World {
                 "spec": {"template": {"spec": {"containers": [{"name": "iris", "image": "i"}]}}}}),
         );
         let state = Arc::new(Mutex::new(state));
-        Self { house: house(&state), state }
+        Self { house: house(&state), state, seen: 0, again: Some(Duration::ZERO) }
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -95,7 +100,8 @@ impl World {
     }
 
     pub(super) fn remove(&mut self, kind: &str) {
-        self.state().objects.remove(kind);
+        let mut state = self.state();
+        state.version += u64::from(state.objects.remove(kind).is_some());
     }
 
     /// The children and the pod as Kubeflow's controller makes them.
@@ -116,24 +122,27 @@ impl World {
         );
     }
 
-    /// Everybody works until nothing moves any more.
+    /// Everybody works until nothing moves and nobody waits any more. Our controller is woken as it is in a cluster: by a
+    /// change, by the time that it asked for, or by the start of a new process. What it forgets to ask for never comes.
     pub(super) async fn rest(&mut self) {
-        let mut quiet = 0;
-        for _ in 0..60 {
-            let before = self.state().version;
+        for _ in 0..100 {
             self.state().stateful_set_controller();
-            self.reconcile().await;
-            // What waits for the cache, or for a retry, comes with time.
-            tokio::time::advance(IN_FLIGHT + Duration::from_secs(1)).await;
-            quiet = if self.state().version == before { quiet + 1 } else { 0 };
-            if quiet == 2 {
+            let version = self.state().version;
+            if version != self.seen || self.again == Some(Duration::ZERO) {
+                self.seen = version;
+                self.again = self.reconcile().await;
+            } else if let Some(wait) = self.again.replace(Duration::ZERO) {
+                tokio::time::advance(wait).await;
+            } else {
+                self.again = None;
                 return;
             }
         }
         panic!("it does not come to rest: {:#}", self.picture());
     }
 
-    async fn reconcile(&mut self) {
+    /// How long our controller waits before it looks again; `None` if it waits for a change.
+    async fn reconcile(&mut self) -> Option<Duration> {
         let stores = stores(&self.state());
         self.house.stores = stores;
         let notebook = self.house.stores.notebooks.state()[0].clone();
@@ -142,6 +151,12 @@ impl World {
         let killed = std::mem::take(&mut self.state().killed);
         if killed || done.is_err() {
             self.house = house(&self.state);
+            return Some(Duration::ZERO);
+        }
+        match done.ok()? {
+            Ok(Next::Wait) => None,
+            Ok(Next::After(wait)) => Some(wait),
+            Err(error) => (error.retry() != Retry::Never).then(|| Duration::from_mins(5)),
         }
     }
 
@@ -207,7 +222,7 @@ impl State {
 
     fn stateful_set_controller(&mut self) {
         let Some(mut set) = self.objects.get("statefulsets").cloned() else {
-            self.objects.remove(PODS);
+            self.version += u64::from(self.objects.remove(PODS).is_some());
             return;
         };
         let wanted = set["spec"]["replicas"] != 0;
