@@ -3,14 +3,14 @@
 use std::fmt;
 
 use carrel_api::notebook::{Notebook, Reason};
-use carrel_api::vocabulary::{ODH_RESTART, OWNER_TEMPLATE, RESTARTED_FOR, STOPPED};
+use carrel_api::vocabulary::{ODH_RESTART, ON_STOP, OWNER_TEMPLATE, RESTARTED_FOR, STOPPED, TAKEN_OVER, UPDATE_POLICY};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::ResourceExt;
 
 use crate::children::{Children, children};
 use crate::observe::{Child, Observed};
 use crate::pod::SlimPod;
-use crate::resolve::{Refusal, Resolved, Update};
+use crate::resolve::{Refusal, Resolved, TakenOver, Update};
 use crate::waiting::{Waiting, remember, waiting};
 
 /// What should happen to a Notebook's children. Its status is computed after, from what became of this.
@@ -33,19 +33,36 @@ pub struct Act {
     pub leave: Vec<Leave>,
     /// The uid of a StatefulSet that restarts its pod by itself, as another controller made it, and must not any more.
     pub disarm: Option<String>,
-    /// Why the pod must start anew, if it must.
-    pub due: Option<Cause>,
-    /// The pod to end for it, as soon as the StatefulSet would make another one.
+    /// The pod that must start anew, if it must.
     pub restart: Option<Restart>,
     /// Fields that wait for the next start, with what the pod has and what it would get.
     pub waiting: Waiting,
+}
+
+/// The kinds that a plan acts on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A child.
+    Service,
+    /// A child.
+    StatefulSet,
+    /// The StatefulSet's, which is only ever ended.
+    Pod,
+    /// The Notebook itself.
+    Notebook,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
 }
 
 /// A child to leave alone, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leave {
     /// Its kind.
-    pub kind: &'static str,
+    pub kind: Kind,
     /// Who owns it, if another does; else it is on its way out, and its delete wakes the Notebook again.
     pub owner: Option<String>,
 }
@@ -59,9 +76,13 @@ pub enum Cause {
     Requested,
 }
 
-/// A pod to end.
+/// A pod that must start anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restart {
+    /// Why.
+    pub cause: Cause,
+    /// Whether to end it now: only once the StatefulSet would make another one.
+    pub now: bool,
     /// Its name.
     pub pod: String,
     /// Its uid: never its successor's.
@@ -70,8 +91,8 @@ pub struct Restart {
 
 impl Act {
     /// Whether a child of this kind is left alone.
-    pub fn leaves(&self, kind: &str) -> Option<&Leave> {
-        self.leave.iter().find(|leave| leave.kind == kind)
+    pub fn leaves(&self, kind: Kind) -> bool {
+        self.leave.iter().any(|leave| leave.kind == kind)
     }
 }
 
@@ -86,15 +107,14 @@ pub fn plan(observed: &Observed, resolved: &Result<Resolved, Refusal>) -> Plan {
         return Plan::NameRequest(format!("{ODH_RESTART}@{version}"));
     }
     let mut leave = Vec::new();
-    leave.extend(left_alone("Service", &observed.service));
-    leave.extend(left_alone("StatefulSet", &observed.stateful_set));
+    leave.extend(left_alone(Kind::Service, &observed.service));
+    leave.extend(left_alone(Kind::StatefulSet, &observed.stateful_set));
     let mut children = children(resolved);
-    let due = due(observed, resolved);
-    let waiting = if due.is_some() { Waiting::new() } else { waiting(observed, &children.stateful_set) };
+    let restart = restart(observed, resolved, &children.stateful_set);
+    let waiting = if restart.is_some() { Waiting::new() } else { waiting(observed, &children.stateful_set) };
     remember(&waiting, &mut children.stateful_set);
-    let restart = due.and_then(|_| restart(observed, &children.stateful_set));
     let disarm = observed.stateful_set.ours().and_then(armed);
-    Plan::Apply(Box::new(Act { children, leave, disarm, due, restart, waiting }))
+    Plan::Apply(Box::new(Act { children, leave, disarm, restart, waiting }))
 }
 
 /// Whether the Notebook is on its way out.
@@ -106,7 +126,7 @@ fn armed(set: &StatefulSet) -> Option<String> {
     set.spec.update_strategy.as_ref()?.rolling_update.as_ref().and(set.uid())
 }
 
-fn left_alone<K>(kind: &'static str, child: &Child<K>) -> Option<Leave> {
+fn left_alone<K>(kind: Kind, child: &Child<K>) -> Option<Leave> {
     match child {
         Child::Missing | Child::Ours(_) => None,
         Child::Leaving => Some(Leave { kind, owner: None }),
@@ -114,38 +134,32 @@ fn left_alone<K>(kind: &'static str, child: &Child<K>) -> Option<Leave> {
     }
 }
 
-/// Whether the pod must start anew: it was made from another template of its owner, or before the owner's last request.
-fn due(observed: &Observed, resolved: &Resolved) -> Option<Cause> {
+/// A pod must start anew if it was made from another template of its owner, or before the owner's last request. It is
+/// ended once the StatefulSet's controller has seen what the next one should be: it would make the same again before.
+fn restart(observed: &Observed, resolved: &Resolved, wanted: &StatefulSet) -> Option<Restart> {
     // While the cache does not show the StatefulSet, it can't tell what its pod was made from.
-    observed.stateful_set.ours()?;
-    let pod = observed.pod.as_ref()?;
+    let (live, pod) = (observed.stateful_set.ours()?, observed.pod.as_ref()?);
     if resolved.stopped || pod.metadata.deletion_timestamp.is_some() {
         return None;
     }
-    let (made_from, made_for) = origin(pod, resolved);
-    if resolved.restart_request.is_some() && resolved.restart_request.as_deref() != made_for {
+    let asked = asked(pod, resolved.taken_over.as_ref(), &resolved.owner_template, resolved.restart_request.as_deref());
+    let cause = asked.filter(|cause| *cause == Cause::Requested || resolved.update == Update::AtOnce)?;
+    let same = |key| template_annotation(live, key) == template_annotation(wanted, key);
+    let seen = live.status.as_ref().and_then(|status| status.observed_generation) == live.metadata.generation;
+    let now = seen && same(OWNER_TEMPLATE) && same(RESTARTED_FOR);
+    Some(Restart { cause, now, pod: pod.name_any(), uid: pod.uid().unwrap_or_default() })
+}
+
+/// What the owner did since the pod was made that asks for another: a request before an edit.
+fn asked(pod: &SlimPod, taken: Option<&TakenOver>, owner_template: &str, request: Option<&str>) -> Option<Cause> {
+    let (made_from, made_for) = match taken {
+        Some(taken) => (Some(taken.owner_template.as_str()), taken.restart_request.as_deref()),
+        None => (pod.owner_template(), pod.restarted_for()),
+    };
+    if request.is_some() && request != made_for {
         return Some(Cause::Requested);
     }
-    let edited = made_from.is_some_and(|hash| hash != resolved.owner_template);
-    (edited && resolved.update == Update::AtOnce).then_some(Cause::Edited)
-}
-
-/// The owner's template and the request that a pod was made from.
-fn origin<'a>(pod: &'a SlimPod, resolved: &'a Resolved) -> (Option<&'a str>, Option<&'a str>) {
-    match &resolved.taken_over {
-        Some(taken) => (Some(&taken.owner_template), taken.restart_request.as_deref()),
-        None => (pod.owner_template(), pod.restarted_for()),
-    }
-}
-
-/// A pod is ended once the StatefulSet's controller has seen what the next one should be: it would make the same again
-/// before.
-fn restart(observed: &Observed, wanted: &StatefulSet) -> Option<Restart> {
-    let (pod, live) = (observed.pod.as_ref()?, observed.stateful_set.ours()?);
-    let same = |key| template_annotation(live, key) == template_annotation(wanted, key);
-    let applied = same(OWNER_TEMPLATE) && same(RESTARTED_FOR);
-    let seen = live.status.as_ref().and_then(|status| status.observed_generation) == live.metadata.generation;
-    (applied && seen).then(|| Restart { pod: pod.name_any(), uid: pod.uid().unwrap_or_default() })
+    made_from.is_some_and(|hash| hash != owner_template).then_some(Cause::Edited)
 }
 
 fn template_annotation<'a>(set: &'a StatefulSet, key: &str) -> Option<&'a str> {
@@ -174,15 +188,18 @@ pub enum Flaw {
     OwnsClaims,
 }
 
-/// Holds a plan against the rules of conduct; run in debug builds and on every random input.
+/// Holds a plan against the rules of conduct; run on every plan before it is carried out.
 pub fn lint(observed: &Observed, plan: &Plan) -> Vec<Flaw> {
     let Plan::Apply(act) = plan else { return Vec::new() };
     let mut flaws = Vec::new();
     if let (Some(restart), Some(pod)) = (&act.restart, &observed.pod) {
-        let wanted = |key| template_annotation(&act.children.stateful_set, key);
-        let edited = pod.owner_template() != wanted(OWNER_TEMPLATE);
-        let requested = wanted(RESTARTED_FOR).is_some() && pod.restarted_for() != wanted(RESTARTED_FOR);
-        if act.due.is_none() || !(edited || requested) {
+        // By what the children carry, not by what the plan was made of.
+        let set = &act.children.stateful_set;
+        let taken = set.annotations().get(TAKEN_OVER).and_then(|text| serde_json::from_str(text).ok());
+        let hash = template_annotation(set, OWNER_TEMPLATE).unwrap_or_default();
+        let asked = asked(pod, taken.as_ref(), hash, template_annotation(set, RESTARTED_FOR));
+        let waits = observed.notebook.annotations().get(UPDATE_POLICY).is_some_and(|policy| policy == ON_STOP);
+        if asked != Some(restart.cause) || waits && restart.cause == Cause::Edited {
             flaws.push(Flaw::UnaskedRestart(restart.pod.clone()));
         }
     }
@@ -217,12 +234,12 @@ impl fmt::Display for Plan {
             Self::NameRequest(name) => return writeln!(f, "name the request for a restart {name}"),
             Self::Apply(act) => act,
         };
-        let Act { children: Children { service, stateful_set }, leave, disarm, due, restart, waiting } = act.as_ref();
+        let Act { children: Children { service, stateful_set }, leave, disarm, restart, waiting } = act.as_ref();
         if disarm.is_some() {
             writeln!(f, "disarm StatefulSet: it would restart its pod by itself")?;
         }
         let documents =
-            [("Service", serde_json::to_value(service)), ("StatefulSet", serde_json::to_value(stateful_set))];
+            [(Kind::Service, serde_json::to_value(service)), (Kind::StatefulSet, serde_json::to_value(stateful_set))];
         for (kind, document) in documents {
             match leave.iter().find(|leave| leave.kind == kind) {
                 Some(Leave { owner: Some(owner), .. }) => writeln!(f, "leave {kind}: belongs to {owner}")?,
@@ -236,10 +253,10 @@ impl fmt::Display for Plan {
         for (path, (has, wants)) in waiting {
             writeln!(f, "waits {path}: {has} -> {wants}")?;
         }
-        match (due, restart) {
-            (Some(cause), Some(restart)) => writeln!(f, "end pod {} ({cause:?})", restart.pod),
-            (Some(cause), None) => writeln!(f, "end the pod later ({cause:?})"),
-            (None, _) => Ok(()),
+        match restart {
+            Some(Restart { cause, pod, now: true, .. }) => writeln!(f, "end pod {pod} ({cause:?})"),
+            Some(Restart { cause, now: false, .. }) => writeln!(f, "end the pod later ({cause:?})"),
+            None => Ok(()),
         }
     }
 }

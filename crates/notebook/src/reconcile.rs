@@ -25,7 +25,7 @@ use crate::children::Children;
 use crate::names::child_name;
 use crate::notices::notices;
 use crate::observe::{Child, Observed, Stores};
-use crate::plan::{Act, Cause, Plan, Restart, lint, plan};
+use crate::plan::{Act, Kind, Plan, Restart, lint, plan};
 use crate::resolve::{Refusal, Resolved, resolve};
 use crate::status::{Outcome, may_wait, status};
 
@@ -63,7 +63,7 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
         look_at(kind, &mut observed, &house.writer).await?;
         let taken = work.failed.take();
         (resolved, plan, work) = pass(&observed, house).await;
-        if matches!(&plan, Plan::Apply(act) if act.leaves(kind).is_some()) {
+        if matches!(&plan, Plan::Apply(act) if act.leaves(kind)) {
             // It is tried again, as nobody tells us when an object goes that no watch selects.
             work.failed = work.failed.or(taken);
         }
@@ -94,12 +94,13 @@ async fn pass(observed: &Observed, house: &House) -> (Result<Resolved, Refusal>,
 
 /// Puts the object that has the name of a child into what was observed. One that another controller made for this
 /// Notebook is taken over.
-async fn look_at(kind: &str, observed: &mut Observed, writer: &Writer) -> Result<(), WriteError> {
+async fn look_at(kind: Kind, observed: &mut Observed, writer: &Writer) -> Result<(), WriteError> {
     let key = Key::new(observed.notebook.namespace().unwrap_or_default(), child_name(&observed.notebook.name_any()));
     let notebook = observed.notebook.clone();
     match kind {
-        "Service" => observed.service = look(&key, &notebook, writer).await?,
-        _ => observed.stateful_set = look(&key, &notebook, writer).await?,
+        Kind::Service => observed.service = look(&key, &notebook, writer).await?,
+        Kind::StatefulSet => observed.stateful_set = look(&key, &notebook, writer).await?,
+        Kind::Pod | Kind::Notebook => {}
     }
     Ok(())
 }
@@ -117,18 +118,18 @@ where
 
 /// What became of a plan.
 struct Work {
-    failed: Option<(&'static str, WriteError)>,
+    failed: Option<(Kind, WriteError)>,
     next: Next,
 }
 
 impl Work {
     /// The kind of the child whose name another object has.
-    fn taken(&self) -> Option<&'static str> {
+    fn taken(&self) -> Option<Kind> {
         self.failed.as_ref().and_then(|(kind, error)| matches!(error, WriteError::Taken { .. }).then_some(*kind))
     }
 
     /// Notes how a write ended; the first failure is the one that is told.
-    fn note(&mut self, kind: &'static str, result: Result<Applied, WriteError>) {
+    fn note(&mut self, kind: Kind, result: Result<Applied, WriteError>) {
         match result {
             Ok(Applied::InFlight) => self.next = Next::After(IN_FLIGHT + Duration::from_secs(1)),
             // Nothing to tell of the errors: whoever has the lease, or whoever deletes, does the rest.
@@ -156,7 +157,7 @@ async fn carry_out(observed: &Observed, plan: &Plan, writer: &Writer) -> Work {
             let key = Key::of(observed.notebook.as_ref());
             let uid = observed.notebook.uid().unwrap_or_default();
             let written = writer.merge::<Notebook>(&key, &uid, patch).await;
-            work.note("Notebook", written.map(|()| Applied::Settled));
+            work.note(Kind::Notebook, written.map(|()| Applied::Settled));
         }
         Plan::Apply(act) => carry_out_act(act, observed, writer, &mut work).await,
     }
@@ -166,27 +167,27 @@ async fn carry_out(observed: &Observed, plan: &Plan, writer: &Writer) -> Work {
 /// The Service first, so that the server's name resolves when its pod starts. One that fails does not keep the other.
 async fn carry_out_act(act: &Act, observed: &Observed, writer: &Writer, work: &mut Work) {
     let Children { service, stateful_set } = &act.children;
-    if act.leaves("Service").is_none() {
-        work.note("Service", writer.apply(service, observed.service.ours()).await);
+    if !act.leaves(Kind::Service) {
+        work.note(Kind::Service, writer.apply(service, observed.service.ours()).await);
     }
     if let Some(uid) = &act.disarm {
         // Apply can't remove a field that another manager set, and `OnDelete` is refused beside it.
         let patch = json!({"spec": {"updateStrategy": {"type": "OnDelete", "rollingUpdate": null}}});
         let disarmed = writer.merge::<StatefulSet>(&Key::of(stateful_set), uid, patch).await;
-        work.note("StatefulSet", disarmed.map(|()| Applied::Settled));
+        work.note(Kind::StatefulSet, disarmed.map(|()| Applied::Settled));
     }
-    if act.leaves("StatefulSet").is_none() {
-        work.note("StatefulSet", writer.apply(stateful_set, observed.stateful_set.ours()).await);
+    if !act.leaves(Kind::StatefulSet) {
+        work.note(Kind::StatefulSet, writer.apply(stateful_set, observed.stateful_set.ours()).await);
     }
-    if let (Some(restart), Some(cause)) = (&act.restart, act.due) {
-        let ended = end_pod(restart, cause, observed, writer).await;
-        work.note("Pod", ended.map(|()| Applied::Settled));
+    if let Some(restart) = act.restart.as_ref().filter(|restart| restart.now) {
+        let ended = end_pod(restart, observed, writer).await;
+        work.note(Kind::Pod, ended.map(|()| Applied::Settled));
     }
 }
 
 /// Ends a pod, if its owner still wants what the cache says. Each watch is a connection of its own, and one that is dead is
 /// noticed late: a pod must not end for a text that is older than the pod.
-async fn end_pod(restart: &Restart, cause: Cause, observed: &Observed, writer: &Writer) -> Result<(), WriteError> {
+async fn end_pod(restart: &Restart, observed: &Observed, writer: &Writer) -> Result<(), WriteError> {
     let cached = observed.notebook.as_ref();
     let now = writer.look::<Notebook>(&Key::of(cached)).await?;
     let asks = |notebook: &Notebook| notebook.annotations().get(RESTART_REQUESTED).cloned();
@@ -197,7 +198,7 @@ async fn end_pod(restart: &Restart, cause: Cause, observed: &Observed, writer: &
         debug!(pod = restart.pod, "the pod stays: the cache is behind its owner");
         return Ok(());
     }
-    info!(pod = restart.pod, ?cause, "ending the pod, which starts anew");
+    info!(pod = restart.pod, cause = ?restart.cause, "ending the pod, which starts anew");
     let key = Key::new(cached.namespace().unwrap_or_default(), &restart.pod);
     writer.delete::<Pod>(&key, &restart.uid).await
 }

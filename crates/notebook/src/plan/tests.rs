@@ -88,11 +88,21 @@ fn the_linter_finds_a_restart_that_nobody_asked_for() {
     );
     let mut plan = plan(&observed, &resolve(&observed, &Settings::default()));
     let Plan::Apply(act) = &mut plan else { panic!("{plan}") };
-    act.restart = Some(Restart { pod: "nb-0".into(), uid: "p".into() });
-    act.due = Some(Cause::Edited);
+    act.restart = Some(Restart { cause: Cause::Edited, now: true, pod: "nb-0".into(), uid: "p".into() });
     act.children.stateful_set.spec.replicas = Some(0);
     act.children.stateful_set.spec.update_strategy = None;
     let expected =
         [Flaw::UnaskedRestart("nb-0".into()), Flaw::AgainstStop { replicas: 0, stopped: false }, Flaw::RollingUpdate];
     assert_eq!(lint(&observed, &plan), expected);
+}
+
+/// Its pod carries no hash; what it was made from stands on the StatefulSet.
+#[test]
+fn the_linter_knows_what_a_pod_that_was_taken_over_was_made_from() {
+    let observed = story(&std::fs::read_to_string("stories/05-taken-over.yaml").unwrap());
+    let mut plan = plan(&observed, &resolve(&observed, &Settings::default()));
+    let Plan::Apply(act) = &mut plan else { panic!("{plan}") };
+    assert_eq!(act.restart, None);
+    act.restart = Some(Restart { cause: Cause::Edited, now: true, pod: "iris-0".into(), uid: "p-1".into() });
+    assert_eq!(lint(&observed, &plan), [Flaw::UnaskedRestart("iris-0".into())]);
 }

@@ -13,7 +13,7 @@ use carrel_runtime::apply::WriteError;
 use jiff::Timestamp;
 
 use crate::observe::Observed;
-use crate::plan::Plan;
+use crate::plan::{Kind, Plan};
 use crate::pod::{SlimPod, SlimPodCondition};
 use crate::resolve::{Refusal, Resolved};
 use crate::waiting::Waiting;
@@ -23,7 +23,7 @@ use why::Why;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Outcome<'a> {
     /// The first write that failed, and the kind of the child.
-    pub failed: Option<&'a (&'static str, WriteError)>,
+    pub failed: Option<&'a (Kind, WriteError)>,
 }
 
 /// The status of a Notebook after its plan was carried out. `now` is used for the time of a transition only, so that

@@ -1,11 +1,11 @@
 use super::*;
 use crate::Settings;
-use crate::plan::plan;
+use crate::plan::{Kind, plan};
 use crate::resolve::resolve;
 use crate::testing::{asks_for, story};
 
 #[allow(clippy::needless_pass_by_value)] // So that the cases read well.
-fn status_of(observed: &Observed, failed: Option<(&'static str, WriteError)>) -> NotebookStatus {
+fn status_of(observed: &Observed, failed: Option<(Kind, WriteError)>) -> NotebookStatus {
     let resolved = resolve(observed, &Settings::default());
     let plan = plan(observed, &resolved);
     status(observed, &resolved, &plan, Outcome { failed: failed.as_ref() }, "2026-01-03T00:00:00Z".parse().unwrap())
@@ -15,7 +15,7 @@ fn status_of(observed: &Observed, failed: Option<(&'static str, WriteError)>) ->
 fn a_refused_child_is_told_with_the_servers_own_words() {
     let observed = asks_for("{containers: [{name: a, image: i}]}");
     let refused = WriteError::Refused { message: "StatefulSet.apps \"iris\" is invalid: x".into(), invalid: true };
-    let status = status_of(&observed, Some(("StatefulSet", refused)));
+    let status = status_of(&observed, Some((Kind::StatefulSet, refused)));
     assert_eq!((status.phase, status.reason), (Some(Phase::Error), Some(Reason::Refused)));
     let message = status.condition(READY).unwrap().message.as_deref();
     assert_eq!(message, Some("the StatefulSet is refused: StatefulSet.apps \"iris\" is invalid: x"));
@@ -27,7 +27,7 @@ fn a_passing_fault_does_not_hide_that_the_server_runs() {
         "{notebook: {metadata: {name: nb, namespace: a, uid: u}, spec: {template: {spec: {containers: [{name: nb, image: i}]}}}},
           pod: {metadata: {name: nb-0, uid: p}, status: {conditions: [{type: Ready, status: 'True'}]}}}",
     );
-    let fault = || Some(("Service", WriteError::Timeout(std::time::Duration::from_secs(15))));
+    let fault = || Some((Kind::Service, WriteError::Timeout(std::time::Duration::from_secs(15))));
     assert_eq!(status_of(&observed, fault()).phase, Some(Phase::Running));
     let status = status_of(&asks_for("{containers: [{name: a, image: i}]}"), fault());
     assert_eq!(status.reason, Some(Reason::WriteFailed));
@@ -41,7 +41,7 @@ fn times_of_conditions_change_with_their_status_only() {
     assert_eq!(since, Some("2026-01-03T00:00:00Z".parse().unwrap()));
     observed.status = first;
     observed.status.conditions[0].last_transition_time = Some("2025-01-01T00:00:00Z".parse().unwrap());
-    let again = status_of(&observed, Some(("Service", WriteError::Timeout(std::time::Duration::from_secs(1)))));
+    let again = status_of(&observed, Some((Kind::Service, WriteError::Timeout(std::time::Duration::from_secs(1)))));
     assert_ne!(again.reason, observed.status.reason);
     let kept = again.condition(READY).unwrap().last_transition_time;
     assert_eq!(kept, Some("2025-01-01T00:00:00Z".parse().unwrap()), "still not ready, though for another reason");

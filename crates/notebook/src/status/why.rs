@@ -103,7 +103,7 @@ fn stopping(case: &Case<'_>) -> Option<Why> {
 
 fn restarting(case: &Case<'_>) -> Option<Why> {
     let Plan::Apply(act) = case.plan else { return None };
-    let message = match act.due? {
+    let message = match act.restart.as_ref()?.cause {
         Cause::Edited => "its owner changed the pod template; the pod starts again with it",
         Cause::Requested => "its owner asked for a restart; the pod starts again",
     };
