@@ -19,6 +19,9 @@ pub(crate) type Waiting = BTreeMap<String, (String, String)>;
 /// Carrel's own annotations in the template are no change that anybody waits for.
 const BOOKKEEPING: &str = "metadata.annotations.carrel.dev/";
 
+/// Stands for the fields that a template has no longer, where nothing else waits.
+const REMOVED: &str = "template";
+
 /// What waits for the next start of the pod, given the StatefulSet that should be.
 pub(crate) fn waiting(observed: &Observed, wanted: &StatefulSet) -> Waiting {
     let (Some(pod), Some(live)) = (&observed.pod, observed.stateful_set.ours()) else { return Waiting::new() };
@@ -33,7 +36,11 @@ pub(crate) fn waiting(observed: &Observed, wanted: &StatefulSet) -> Waiting {
             field.1 = difference.wanted;
         }
     }
-    waiting.retain(|_, (has, wants)| has != wants);
+    waiting.retain(|path, (has, wants)| has != wants && path != REMOVED);
+    if waiting.is_empty() && pod.template().is_some() {
+        // A difference is a field that is wanted; what is not wanted any more has no path.
+        waiting.insert(REMOVED.to_owned(), ("fields that were removed".to_owned(), "nothing".to_owned()));
+    }
     waiting
 }
 

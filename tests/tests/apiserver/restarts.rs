@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use carrel_api::notebook::Notebook;
 use carrel_tests::{Audit, Controllers, Desk, eventually};
 use k8s_openapi::api::core::v1::Pod;
@@ -33,11 +33,12 @@ async fn each_request_restarts_once() -> Result<()> {
         desk.pod_after("asked", &before).await?;
         desk.reaches("asked", "Running").await?;
     }
-    // Taking the request back asks for nothing.
+    // Taking the request back asks for nothing, and nothing waits.
     let before = desk.pod_uid("asked").await?;
     desk.annotate("asked", REQUEST, None).await?;
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(desk.pod_uid("asked").await?, before);
+    ensure!(desk.status("asked").await?.condition("RestartRequired").is_none());
     assert_eq!(ended(&desk, "asked").await?, 2);
     Ok(())
 }
@@ -155,6 +156,13 @@ async fn a_changed_default_restarts_nothing() -> Result<()> {
     let arguments = ["--namespace", &desk.namespace, "--leader-elect=false", "--add-fsgroup=false"];
     let controllers = Controllers::start(std::path::Path::new(&kubeconfig), &arguments)?;
     controllers.ready().await?;
+    let message = eventually("RestartRequired", async || {
+        let status = desk.status("calm").await?;
+        let condition = status.condition("RestartRequired").cloned().context("nothing waits")?;
+        Ok(condition.message.unwrap_or_default())
+    })
+    .await?;
+    ensure!(message.contains("fields that were removed"), "{message}");
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(desk.pod_uid("calm").await?, before);
     assert_eq!(ended(&desk, "calm").await?, 0);

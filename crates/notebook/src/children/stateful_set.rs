@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use carrel_api::vocabulary::{NOTEBOOK, OWNER_TEMPLATE, RESTARTED_FOR, STATEFUL_SET, TAKEN_OVER, TEMPLATE};
+use carrel_runtime::covers::canonical;
 use carrel_runtime::hash;
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use serde_json::json;
 
 use crate::resolve::Resolved;
 
@@ -46,13 +48,14 @@ pub(super) fn stateful_set(resolved: &Resolved) -> StatefulSet {
 
 fn template(resolved: &Resolved) -> PodTemplateSpec {
     let mut annotations = resolved.annotations.clone();
+    // Of what the pod is, not of what is noted on it; another spelling is no change.
+    let whole = json!({"labels": resolved.labels, "annotations": annotations, "spec": resolved.pod});
+    annotations.insert(TEMPLATE.to_owned(), hash::of(&canonical(&whole)));
     annotations.insert(NOTEBOOK.to_owned(), resolved.name.clone());
     annotations.insert(OWNER_TEMPLATE.to_owned(), resolved.owner_template.clone());
     if let Some(request) = &resolved.restart_request {
         annotations.insert(RESTARTED_FOR.to_owned(), request.clone());
     }
-    let whole = serde_json::json!({"labels": resolved.labels, "annotations": annotations, "spec": resolved.pod});
-    annotations.insert(TEMPLATE.to_owned(), hash::of(&whole));
     PodTemplateSpec {
         metadata: Some(ObjectMeta {
             labels: Some(resolved.labels.clone()),
