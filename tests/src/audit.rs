@@ -1,6 +1,7 @@
 //! The API server's audit log, which holds the requests of Carrel's user and service accounts and nobody else's.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -57,6 +58,11 @@ impl Request {
         self.verb == "watch" || self.object_ref.resource == "leases"
     }
 
+    /// Whether it changes something.
+    pub fn is_write(&self) -> bool {
+        !["get", "list", "watch"].contains(&self.verb.as_str())
+    }
+
     /// Verb, kind and name in short, e.g. `patch notebooks/status iris`.
     pub fn word(&self) -> String {
         let Object { resource, subresource, name, .. } = &self.object_ref;
@@ -79,7 +85,7 @@ impl Audit {
 
     /// Requests are written at most a second late; after this the log holds all that were answered before.
     pub async fn settle() {
-        tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+        tokio::time::sleep(Duration::from_millis(1500)).await;
     }
 
     /// Every request that began, once each, in the order of the log.
@@ -102,10 +108,23 @@ impl Audit {
         Ok(self.requests()?.into_iter().filter(|request| request.object_ref.namespace == namespace).collect())
     }
 
+    /// The requests that come within this time.
+    pub async fn within(&self, time: Duration) -> Result<Vec<Request>> {
+        Self::settle().await;
+        let before = self.requests()?.len();
+        tokio::time::sleep(time).await;
+        Self::settle().await;
+        Ok(self.requests()?.split_off(before))
+    }
+
     /// The writes to objects of a namespace, in short.
     pub fn writes(&self, namespace: &str) -> Result<Vec<String>> {
-        let reads = ["get", "list", "watch"];
-        let requests = self.of(namespace)?.into_iter().filter(|request| !reads.contains(&request.verb.as_str()));
-        Ok(requests.map(|request| request.word()).collect())
+        Ok(writes(self.requests()?, namespace))
     }
+}
+
+/// Those of the requests that write to objects of a namespace, in short.
+pub(crate) fn writes(requests: Vec<Request>, namespace: &str) -> Vec<String> {
+    let ours = requests.into_iter().filter(|request| request.is_write() && request.object_ref.namespace == namespace);
+    ours.map(|request| request.word()).collect()
 }

@@ -13,7 +13,7 @@ use kube::discovery::pinned_kind;
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
-use crate::{Audit, Controllers, eventually};
+use crate::{Audit, Controllers, audit, eventually};
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
@@ -156,12 +156,7 @@ impl Desk {
 
     /// What the controller writes in the namespace within this time.
     pub async fn writes_within(&self, time: Duration) -> Result<Vec<String>> {
-        let audit = Audit::given()?;
-        Audit::settle().await;
-        let before = audit.writes(&self.namespace)?.len();
-        tokio::time::sleep(time).await;
-        Audit::settle().await;
-        Ok(audit.writes(&self.namespace)?.split_off(before))
+        Ok(audit::writes(Audit::given()?.within(time).await?, &self.namespace))
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod audit;
 mod controllers;
+pub mod crowd;
 mod desk;
 
 pub use audit::{Audit, Request};

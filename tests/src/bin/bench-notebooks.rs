@@ -6,17 +6,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use carrel_api::notebook::{Notebook, Phase};
-use carrel_tests::{Audit, Controllers, Desk, eventually, given};
-use k8s_openapi::NamespaceResourceScope;
+use carrel_tests::crowd::{Object, all_running, count_of, create_all, notebook, pod};
+use carrel_tests::{Audit, Controllers, Desk, given};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Service;
-use kube::api::{Api, ListParams, PostParams};
-use kube::core::{ApiResource, DynamicObject};
-use serde_json::{Value, json};
+use kube::core::ApiResource;
+use serde_json::json;
 
-/// Requests that the clients of the bench keep under way.
-const SIDE_BY_SIDE: usize = 16;
 const REST: Duration = Duration::from_mins(1);
 const SINGLES: usize = 50;
 
@@ -43,11 +39,7 @@ async fn main() -> Result<()> {
     line("memory (VmRSS)", &memory(&controllers)?);
 
     tokio::time::sleep(Duration::from_secs(5)).await;
-    Audit::settle().await;
-    let before = audit.requests()?.len();
-    tokio::time::sleep(REST).await;
-    Audit::settle().await;
-    let at_rest = audit.requests()?.split_off(before);
+    let at_rest = audit.within(REST).await?;
     let others = at_rest.iter().filter(|request| !request.is_renewal()).count();
     line("requests at rest in 60 s", &format!("{others}, and {} renewals", at_rest.len() - others));
 
@@ -61,8 +53,13 @@ async fn main() -> Result<()> {
     let writes = audit.writes(&desk.namespace)?.len() - before;
     line("restart: caches filled after", &format!("{}, {writes} writes", seconds(filled)));
 
+    Audit::settle().await;
+    let before = audit.writes(&desk.namespace)?.len();
     let mut singles = singles(&desk).await?;
     singles.sort();
+    Audit::settle().await;
+    let spent = audit.writes(&desk.namespace)?.len() - before;
+    line("one alone: requests until Running", &tenths(spent, SINGLES));
     let at =
         |share: usize| singles.get((singles.len() * share / 100).min(singles.len() - 1)).copied().unwrap_or_default();
     let words = format!("p50 {} ms, p99 {} ms", at(50).as_millis(), at(99).as_millis());
@@ -108,7 +105,7 @@ async fn bare(count: usize) -> Result<Duration> {
     Ok(took)
 }
 
-fn service(name: &str) -> (ApiResource, Value) {
+fn service(name: &str) -> Object {
     let ports = json!([{"name": format!("http-{name}"), "port": 80, "targetPort": 8888, "protocol": "TCP"}]);
     let spec = json!({"selector": {"statefulset": name}, "ports": ports});
     (
@@ -117,52 +114,12 @@ fn service(name: &str) -> (ApiResource, Value) {
     )
 }
 
-fn stateful_set(name: &str) -> (ApiResource, Value) {
+fn stateful_set(name: &str) -> Object {
     let labels = json!({"statefulset": name, "notebook-name": name});
     let template = json!({"metadata": {"labels": labels}, "spec": pod(name)});
     let spec = json!({"replicas": 1, "selector": {"matchLabels": {"statefulset": name}}, "template": template});
     let set = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": name}, "spec": spec});
     (ApiResource::erase::<StatefulSet>(&()), set)
-}
-
-fn pod(name: &str) -> Value {
-    json!({"containers": [{"name": name, "image": "jupyter", "resources": {"requests": {"cpu": "10m"}}}]})
-}
-
-fn notebook(name: &str) -> (ApiResource, Value) {
-    let spec = json!({"template": {"spec": pod(name)}});
-    let notebook =
-        json!({"apiVersion": "kubeflow.org/v1", "kind": "Notebook", "metadata": {"name": name}, "spec": spec});
-    (ApiResource::erase::<Notebook>(&()), notebook)
-}
-
-async fn create_all(desk: &Desk, objects: Vec<(ApiResource, Value)>) -> Result<()> {
-    let share = objects.len().div_ceil(SIDE_BY_SIDE).max(1);
-    let mut tasks = Vec::new();
-    for part in objects.chunks(share).map(<[_]>::to_vec) {
-        let (client, namespace) = (desk.client.clone(), desk.namespace.clone());
-        tasks.push(tokio::spawn(async move {
-            for (resource, object) in part {
-                let api = Api::<DynamicObject>::namespaced_with(client.clone(), &namespace, &resource);
-                api.create(&PostParams::default(), &serde_json::from_value(object)?).await?;
-            }
-            anyhow::Ok(())
-        }));
-    }
-    for task in tasks {
-        task.await??;
-    }
-    Ok(())
-}
-
-async fn count_of<K>(desk: &Desk, counts: impl Fn(&K) -> bool) -> Result<usize>
-where
-    K: kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + std::fmt::Debug
-        + serde::de::DeserializeOwned,
-{
-    Ok(desk.api::<K>().list(&ListParams::default()).await?.items.iter().filter(|object| counts(object)).count())
 }
 
 /// So that one part of the bench does not work on while the next is measured.
@@ -190,14 +147,7 @@ async fn make_notebooks(desk: &Desk, count: usize) -> Result<Made> {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     let children = started.elapsed();
-    let running = |notebook: &Notebook| {
-        let status = notebook.status.as_ref().and_then(|status| status.valid());
-        status.is_some_and(|status| status.phase == Some(Phase::Running))
-    };
-    while count_of::<Notebook>(desk, running).await? < count {
-        ensure!(started.elapsed() < limit, "not all notebooks are Running");
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+    all_running(desk, count, limit).await?;
     Ok(Made { children, running: started.elapsed() })
 }
 
@@ -213,7 +163,7 @@ async fn singles(desk: &Desk) -> Result<Vec<Duration>> {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         times.push(started.elapsed());
-        eventually("its end", async || Ok(desk.reaches(&name, "Running").await?)).await?;
+        desk.reaches(&name, "Running").await?;
     }
     Ok(times)
 }
