@@ -46,7 +46,7 @@ pub(super) fn check(tally: &mut Tally) {
 pub(super) fn unit(tally: &mut Tally) {
     tally.tests("unit tests", &mut cargo_test(&["--lib", "--bins"]));
     tally.tests("examples in the docs", &mut cargo_test(&["--doc"]));
-    tally.tests("the house", &mut cargo_test(&["--test", "house"]));
+    tally.tests("the house", &mut cargo_test(&["--test", "house", "--test", "lists"]));
 }
 
 /// Against a real API server with fake nodes.

@@ -57,6 +57,7 @@ pub(super) fn identity(field: &str, items: &[Value]) -> Identity {
         | "imagePullSecrets"
         | "resourceClaims"
         | "schedulingGates"
+        | "evictionResponders"
         | "claims" => Identity::Keys(NAME),
         "ports" if items.iter().any(|item| item.get("containerPort").is_some()) => Identity::Keys(CONTAINER_PORTS),
         "ports" => Identity::Keys(SERVICE_PORTS),
@@ -65,7 +66,9 @@ pub(super) fn identity(field: &str, items: &[Value]) -> Identity {
         "ownerReferences" => Identity::Keys(UID),
         "hostAliases" => Identity::Keys(IP),
         "topologySpreadConstraints" => Identity::Keys(SPREAD),
-        "finalizers" => Identity::Itself,
+        "finalizers" | "bindMountOptions" => Identity::Itself,
+        // Of exit codes; those of selectors are texts, and one value.
+        "values" if items.iter().all(Value::is_number) => Identity::Itself,
         _ => Identity::Position,
     }
 }
