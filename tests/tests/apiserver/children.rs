@@ -85,12 +85,15 @@ async fn drift_is_repaired_and_the_log_names_the_field() -> Result<()> {
     desk.running("drift").await?;
     let patch = json!({"spec": {"selector": {"statefulset": "another"}}});
     desk.api::<Service>().patch("drift", &PatchParams::default(), &Patch::Merge(patch)).await?;
-    let patch = json!({"spec": {"replicas": 0}});
+    // The strategy's own parameters, which apply can't remove, come along.
+    let patch = json!({"spec": {"replicas": 0, "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}}});
     desk.api::<StatefulSet>().patch("drift", &PatchParams::default(), &Patch::Merge(patch)).await?;
     eventually("the repair", async || {
         let selector = desk.service("drift").await?.spec.unwrap().selector.unwrap();
         ensure!(selector["statefulset"] == "drift", "{selector:?}");
-        ensure!(desk.stateful_set("drift").await?.spec.replicas == Some(1), "replicas");
+        let spec = desk.stateful_set("drift").await?.spec;
+        ensure!(spec.replicas == Some(1), "replicas");
+        ensure!(spec.update_strategy.and_then(|strategy| strategy.type_).as_deref() == Some("OnDelete"), "strategy");
         Ok(())
     })
     .await?;

@@ -137,6 +137,14 @@ async fn logs_have_one_span_a_reconcile_as_text_or_json() -> Result<()> {
     assert_eq!(line["span"]["name"], "reconcile");
     assert_eq!(line["span"]["notebook"], format!("{}/spoken", desk.namespace));
     assert_eq!(line["message"], "creating");
+    drop(controllers);
+
+    let controllers = Controllers::of(&desk.namespace)?;
+    desk.running("spelled").await?;
+    let log = controllers.log();
+    let line = log.lines().find(|line| line.contains("creating")).unwrap();
+    let span = format!("reconcile{{controller=\"notebook\" notebook={}/spelled}}", desk.namespace);
+    assert!(line.contains(&span) && line.matches("reconcile{").count() == 1, "{line}");
     Ok(())
 }
 
