@@ -53,33 +53,18 @@ pub(crate) struct Feeds {
     services: Feed<Service>,
     pods: Feed<SlimPod>,
     evidence: Arc<Evidence>,
-    pending: Pendings,
-}
-
-/// What keeps the process from being ready, a part for each watch.
-struct Pendings {
-    notebooks: Pending,
-    stateful_sets: Pending,
-    services: Pending,
-    pods: Pending,
     events: Pending,
 }
 
 impl Feeds {
     pub(crate) fn new(health: &Health) -> Self {
         Self {
-            notebooks: Feed::new("notebooks"),
-            stateful_sets: Feed::new("statefulsets"),
-            services: Feed::new("services"),
-            pods: Feed::new("pods"),
+            notebooks: Feed::new("notebooks", health),
+            stateful_sets: Feed::new("statefulsets", health),
+            services: Feed::new("services", health),
+            pods: Feed::new("pods", health),
             evidence: Arc::default(),
-            pending: Pendings {
-                notebooks: health.wait_for("notebooks"),
-                stateful_sets: health.wait_for("statefulsets"),
-                services: health.wait_for("services"),
-                pods: health.wait_for("pods"),
-                events: health.wait_for("events"),
-            },
+            events: health.wait_for("events"),
         }
     }
 
@@ -162,18 +147,18 @@ impl Feeds {
         };
         let ours = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGED_BY_CARREL}"));
         let of_notebooks = watcher::Config::default().labels(NOTEBOOK_NAME);
-        let pending = self.pending;
+        let pending = self.events;
         let heard_when_filled = async {
             // Whose an Event is, the cache of StatefulSets tells.
             if known.wait_until_ready().await.is_ok() {
-                hear(refusals, pending.events, all_heard, metrics.clone(), heard).await;
+                hear(refusals, pending, all_heard, metrics.clone(), heard).await;
             }
         };
         tokio::join!(
-            watch(self.notebooks, client, scope, watcher::Config::default(), pending.notebooks, metrics),
-            watch(self.stateful_sets, client, scope, ours.clone(), pending.stateful_sets, metrics),
-            watch(self.services, client, scope, ours, pending.services, metrics),
-            watch(self.pods, client, scope, of_notebooks, pending.pods, metrics),
+            watch(self.notebooks, client, scope, watcher::Config::default(), metrics),
+            watch(self.stateful_sets, client, scope, ours.clone(), metrics),
+            watch(self.services, client, scope, ours, metrics),
+            watch(self.pods, client, scope, of_notebooks, metrics),
             heard_when_filled,
         );
     }
@@ -184,7 +169,6 @@ fn watch<K>(
     client: &Client,
     scope: &Scope,
     config: watcher::Config,
-    pending: Pending,
     metrics: &Arc<Metrics>,
 ) -> impl Future<Output = ()> + use<K>
 where
@@ -197,7 +181,7 @@ where
         + 'static,
 {
     let events = watcher(scope.api::<K>(client.clone()), config).default_backoff();
-    feed.run(events, pending, metrics.clone())
+    feed.run(events, metrics.clone())
 }
 
 /// A listener that wakes the key of each state of a changed object.

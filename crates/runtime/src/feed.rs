@@ -15,7 +15,7 @@ use kube::runtime::watcher::{self, Event};
 use tracing::{info, warn};
 
 use crate::metrics::Metrics;
-use crate::process::Pending;
+use crate::process::{Health, Pending};
 
 /// A change of one object.
 #[derive(Debug)]
@@ -58,16 +58,18 @@ pub struct Feed<K: kube::Resource<DynamicType = ()> + Clone + 'static> {
     writer: Writer<K>,
     store: Store<K>,
     listeners: Vec<Listener<K>>,
+    pending: Option<Pending>,
 }
 
 impl<K> Feed<K>
 where
     K: kube::Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
 {
-    /// An empty feed; `kind` is the plural that logs, metrics and `/readyz` call it by.
-    pub fn new(kind: &'static str) -> Self {
+    /// An empty feed; `kind` is the plural that logs, metrics and `/readyz` call it by. The process is not ready until
+    /// it is filled.
+    pub fn new(kind: &'static str, health: &Health) -> Self {
         let (store, writer) = reflector::store();
-        Self { kind, writer, store, listeners: Vec::new() }
+        Self { kind, writer, store, listeners: Vec::new(), pending: Some(health.wait_for(kind)) }
     }
 
     /// What logs, metrics and `/readyz` call it by.
@@ -86,20 +88,14 @@ where
     }
 
     /// Runs on the events of a watch until they end, which a watch by kube's `watcher` never does.
-    pub async fn run(
-        mut self,
-        events: impl Stream<Item = watcher::Result<Event<K>>> + Send,
-        pending: Pending,
-        metrics: Arc<Metrics>,
-    ) {
-        let mut pending = Some(pending);
+    pub async fn run(mut self, events: impl Stream<Item = watcher::Result<Event<K>>> + Send, metrics: Arc<Metrics>) {
         let mut events = std::pin::pin!(events);
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => {
                     let done = matches!(event, Event::InitDone);
                     self.take(event);
-                    if done && let Some(pending) = pending.take() {
+                    if done && let Some(pending) = self.pending.take() {
                         info!(kind = self.kind, objects = self.store.len(), "cache is filled");
                         pending.done();
                     }
@@ -108,7 +104,7 @@ where
                     metrics.watch_error(self.kind);
                     let problem = problem(self.kind, &error);
                     warn!(kind = self.kind, "{problem}");
-                    if let Some(pending) = &pending {
+                    if let Some(pending) = &self.pending {
                         pending.say(problem);
                     }
                 }
@@ -206,7 +202,7 @@ mod tests {
     /// Feeds events and returns what a listener was told, as words.
     fn told(events: Vec<Event<ConfigMap>>) -> Vec<String> {
         let heard = Arc::new(Mutex::new(Vec::new()));
-        let mut feed = Feed::<ConfigMap>::new("configmaps");
+        let mut feed = Feed::<ConfigMap>::new("configmaps", &Health::default());
         let ear = heard.clone();
         feed.listen(move |change| {
             let word = match change {
