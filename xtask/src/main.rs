@@ -66,7 +66,7 @@ fn run(command: Command) -> Result<()> {
             if images.is_empty() && !carrel {
                 images = vec![Image::Pause, Image::Coredns, Image::Jupyter];
             }
-            images::ensure_with(&images, yes)?;
+            images::ensure(&images, yes)?;
             for image in images {
                 println!("{image}");
             }

@@ -32,7 +32,7 @@ pub(crate) fn up(options: &Options) -> Result<Cluster> {
     }
     let bin = programs::ensure(*yes)?;
     if *nodes == Nodes::Real {
-        images::ensure_with(&[Image::Pause, Image::Coredns], *yes)?;
+        images::ensure(&[Image::Pause, Image::Coredns], *yes)?;
     }
     let home = home()?;
     let dir = folder(&home, name);

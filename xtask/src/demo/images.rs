@@ -50,7 +50,7 @@ impl Given {
         let jupyter = if let Some(reference) = self.jupyter {
             reference
         } else {
-            images::ensure_with(&[Image::Jupyter], yes)?;
+            images::ensure(&[Image::Jupyter], yes)?;
             Image::Jupyter.reference().to_owned()
         };
         let carrel = match self.carrel {

@@ -51,13 +51,9 @@ impl fmt::Display for Image {
     }
 }
 
-/// Builds those of the images whose recipe changed. Running nodes find them from then on.
-pub fn ensure(images: &[Image]) -> Result<()> {
-    ensure_with(images, false)
-}
-
-/// As [`ensure`]; `yes`: install missing packages without asking.
-pub fn ensure_with(images: &[Image], yes: bool) -> Result<()> {
+/// Builds those of the images whose recipe changed. Running nodes find them from then on. `yes`: install missing
+/// packages without asking.
+pub fn ensure(images: &[Image], yes: bool) -> Result<()> {
     let store = Store::open()?;
     for image in images {
         let fresh =
