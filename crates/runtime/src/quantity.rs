@@ -1,4 +1,7 @@
 //! Kubernetes quantities (`500m`, `1.5Gi`, `1e3`) as numbers.
+//!
+//! Ours because exactness decides whether a child is written again: the crate `kube_quantity` reads a quantity through a
+//! floating-point number, and takes `Gi` alone for zero.
 
 /// A quantity in thousandths of a nano-unit is finer than any that Kubernetes keeps; compared in nano-units.
 const NANO: i128 = 1_000_000_000;
