@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
 use crate::observe::Stores;
-use crate::pod::SlimPod;
+use crate::slim_pod::SlimPod;
 use crate::start::Shared;
 
 /// What the controller looks after.

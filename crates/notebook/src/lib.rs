@@ -10,9 +10,9 @@ pub mod names;
 pub mod notices;
 pub mod observe;
 pub mod plan;
-pub mod pod;
 mod reconcile;
 pub mod resolve;
+pub mod slim_pod;
 mod start;
 pub mod status;
 #[cfg(test)]

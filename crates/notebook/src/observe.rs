@@ -12,7 +12,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Resource, ResourceExt};
 
 use crate::names::child_name;
-use crate::pod::SlimPod;
+use crate::slim_pod::SlimPod;
 
 /// A Notebook and its children, as last seen.
 #[derive(Clone, Debug)]

@@ -9,8 +9,8 @@ use kube::ResourceExt;
 
 use crate::children::{Children, children};
 use crate::observe::{Child, Observed};
-use crate::pod::SlimPod;
 use crate::resolve::{Refusal, Resolved, TakenOver, Update};
+use crate::slim_pod::SlimPod;
 use crate::waiting::{Waiting, remember, waiting};
 
 /// What should happen to a Notebook's children. Its status is computed after, from what became of this.

@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 use crate::Settings;
 use crate::observe::{Child, Observed};
-use crate::pod::SlimPod;
 use crate::resolve::resolve;
+use crate::slim_pod::SlimPod;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

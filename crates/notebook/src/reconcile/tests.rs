@@ -17,7 +17,7 @@ use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::pod::SlimPod;
+use crate::slim_pod::SlimPod;
 
 /// What the API server does with a write.
 #[derive(Clone, Copy, PartialEq)]

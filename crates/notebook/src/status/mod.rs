@@ -14,8 +14,8 @@ use jiff::Timestamp;
 
 use crate::observe::Observed;
 use crate::plan::{Kind, Plan};
-use crate::pod::{SlimPod, SlimPodCondition};
 use crate::resolve::{Refusal, Resolved};
+use crate::slim_pod::{SlimPod, SlimPodCondition};
 use crate::waiting::Waiting;
 use why::Why;
 

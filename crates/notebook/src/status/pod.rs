@@ -2,7 +2,7 @@
 
 use carrel_api::notebook::Reason;
 
-use crate::pod::{SlimContainerStatus, SlimPod};
+use crate::slim_pod::{SlimContainerStatus, SlimPod};
 
 /// The reason and a sentence for the owner; nothing if the pod gives no hint.
 pub(super) fn waits(pod: &SlimPod) -> Option<(Reason, String)> {
