@@ -7,7 +7,7 @@ pub mod generate;
 pub mod home;
 pub mod images;
 pub mod jupyter;
-pub mod node;
 pub mod packages;
+pub mod programs;
 pub mod progress;
 pub mod test;

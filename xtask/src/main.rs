@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::images::Image;
-use xtask::{bench, cluster, demo, generate, images, node, test};
+use xtask::{bench, cluster, demo, generate, images, test};
 
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask", about = "What a developer of Carrel runs.")]
@@ -41,7 +41,7 @@ enum Command {
     Test(test::Arguments),
     /// What runs inside a real node.
     #[command(subcommand, hide = true)]
-    Node(node::Inside),
+    Node(cluster::node::Inside),
 }
 
 fn main() -> ExitCode {
@@ -61,7 +61,7 @@ fn run(command: Command) -> Result<()> {
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Bench(what) => bench::run(&what),
         Command::Test(arguments) => test::run(&arguments),
-        Command::Node(inside) => node::run(&inside),
+        Command::Node(inside) => cluster::node::run(&inside),
         Command::Images { mut images, carrel, yes } => {
             if images.is_empty() && !carrel {
                 images = vec![Image::Pause, Image::Coredns, Image::Jupyter];

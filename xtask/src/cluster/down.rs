@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-use super::{check_name, folder, lock_name, processes};
+use super::{check_name, folder, lock_name, node, processes};
 use crate::home::{Lock, home};
-use crate::node;
 use crate::packages;
 use crate::progress::words;
 

@@ -5,9 +5,9 @@ mod control_plane;
 mod down;
 mod fake;
 mod kubectl;
+pub mod node;
 mod pki;
-pub(crate) mod processes;
-pub(crate) mod programs;
+mod processes;
 mod settings;
 mod up;
 
@@ -19,12 +19,10 @@ use anyhow::{Result, bail};
 
 pub use commands::{Action, Named, run};
 pub use settings::Nodes;
-pub(crate) use settings::Settings;
+use settings::Settings;
 
 use crate::home::{Lock, home};
 use crate::images::Alias;
-
-pub(crate) use control_plane::start as start_control_plane;
 
 /// The cluster that is meant when no name is given.
 pub const DEFAULT_NAME: &str = "dev";

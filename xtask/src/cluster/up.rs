@@ -8,11 +8,11 @@ use anyhow::{Context as _, Result, bail};
 
 use super::processes::{self, wait_for};
 use super::settings::{Nodes, Settings};
-use super::{Cluster, Options, check_name, control_plane, down, fake, folder, kubectl, lock_name, pki, programs};
+use super::{Cluster, Options, check_name, control_plane, down, fake, folder, kubectl, lock_name, node, pki};
 use crate::home::{Lock, home, repository};
 use crate::images::{self, Image};
-use crate::node;
 use crate::packages;
+use crate::programs;
 use crate::progress::Step;
 
 pub(crate) fn up(options: &Options) -> Result<Cluster> {

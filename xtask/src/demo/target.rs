@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::cluster::{Cluster, Nodes, Options, programs};
+use crate::cluster::{Cluster, Nodes, Options};
 use crate::packages;
+use crate::programs;
 use crate::progress::Step;
 
 use super::{Arguments, CLUSTER, NAMESPACE, NOTEBOOK};

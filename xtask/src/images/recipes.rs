@@ -11,9 +11,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::Image;
 use super::pack::Layer;
-use crate::cluster::programs;
 use crate::home::{home, repository};
 use crate::packages;
+use crate::programs;
 use crate::progress::{Step, Units};
 
 /// An image's configuration and layers, lowest first.

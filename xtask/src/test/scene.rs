@@ -8,8 +8,9 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::cluster::{Nodes, programs};
+use crate::cluster::Nodes;
 use crate::home;
+use crate::programs;
 
 /// What runs share with each other and with the developer: built once, never changed by a cluster.
 const CACHES: &[&str] = &["bin", "images", "work"];

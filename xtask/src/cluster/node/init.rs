@@ -11,8 +11,9 @@ use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, WaitOptions, setrlimit, umask, wait};
 
 use super::{config, ip, mounts, started_file};
+use crate::cluster::Settings;
+use crate::cluster::control_plane;
 use crate::cluster::processes::{Started, all_alive, last_words, wait_for};
-use crate::cluster::{Settings, start_control_plane};
 use crate::images;
 
 /// Makes the machine that pods see, starts the node's programs, and reaps whatever ends from then on.
@@ -35,7 +36,7 @@ pub(super) fn init(dir: &Path, bin: &Path) -> Result<()> {
     });
     config::write(dir, bin, &settings)?;
     let mut started = vec![config::containerd(dir).start(bin, dir, false)?];
-    started.extend(start_control_plane(bin, dir, &settings, false)?);
+    started.extend(control_plane::start(bin, dir, &settings, false)?);
     wait_for("containerd", Duration::from_mins(1), || {
         all_alive(dir, &mut started)?;
         let listens = fs::metadata(config::CONTAINERD).is_ok_and(|file| file.file_type().is_socket());
