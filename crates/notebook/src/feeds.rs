@@ -13,7 +13,7 @@ use carrel_runtime::process::{Health, Pending};
 use carrel_runtime::wake::Wake;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{LimitRange, ResourceQuota, Service};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::{self, watcher};
@@ -22,6 +22,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
 use crate::observe::Stores;
+use crate::room::makes_room;
 use crate::slim_pod::SlimPod;
 use crate::start::Shared;
 
@@ -52,6 +53,8 @@ pub(crate) struct Feeds {
     stateful_sets: Feed<StatefulSet>,
     services: Feed<Service>,
     pods: Feed<SlimPod>,
+    quotas: Feed<ResourceQuota>,
+    limit_ranges: Feed<LimitRange>,
     evidence: Arc<Evidence>,
     events: Pending,
 }
@@ -63,6 +66,8 @@ impl Feeds {
             stateful_sets: Feed::new("statefulsets", health),
             services: Feed::new("services", health),
             pods: Feed::new("pods", health),
+            quotas: Feed::new("resourcequotas", health),
+            limit_ranges: Feed::new("limitranges", health),
             evidence: Arc::default(),
             events: health.wait_for("events"),
         }
@@ -74,6 +79,8 @@ impl Feeds {
             stateful_sets: self.stateful_sets.store(),
             services: self.services.store(),
             pods: self.pods.store(),
+            quotas: self.quotas.store(),
+            limit_ranges: self.limit_ranges.store(),
             evidence: self.evidence.clone(),
         }
     }
@@ -84,6 +91,26 @@ impl Feeds {
         self.stateful_sets.listen(wakes(wake.clone(), owner));
         self.services.listen(wakes(wake.clone(), owner));
         self.pods.listen(wakes(wake.clone(), named));
+    }
+
+    /// What may make room for starts that wait for it.
+    pub(crate) fn make_room(&mut self, shared: &Arc<Shared>) {
+        let house = shared.clone();
+        self.quotas.listen(move |change| {
+            let more = match change {
+                Change::Applied { old, new } => old.is_some_and(|old| makes_room(old, new)),
+                Change::Deleted(_) => true,
+            };
+            if more {
+                house.house.reopen(change.object());
+            }
+        });
+        let house = shared.clone();
+        self.limit_ranges.listen(move |change| {
+            if !matches!(change, Change::Applied { old: None, .. }) {
+                house.house.reopen(change.object());
+            }
+        });
     }
 
     /// What must be forgotten with an object: a reconcile is not called for one that is gone.
@@ -118,6 +145,7 @@ impl Feeds {
                 shared.house.hush.clear(&key);
                 shared.house.writer.forget(&key);
                 shared.backoff.clear(&key);
+                shared.house.wake(shared.house.turns.leave(&key));
             }
         });
     }
@@ -159,6 +187,8 @@ impl Feeds {
             watch(self.stateful_sets, client, scope, ours.clone(), metrics),
             watch(self.services, client, scope, ours, metrics),
             watch(self.pods, client, scope, of_notebooks, metrics),
+            watch(self.quotas, client, scope, watcher::Config::default(), metrics),
+            watch(self.limit_ranges, client, scope, watcher::Config::default(), metrics),
             heard_when_filled,
         );
     }

@@ -2,16 +2,21 @@
 //!
 //! One change goes: feeds fill stores and wake keys ([`start`]); [`observe`] reads memory; [`resolve`] turns spec, names
 //! and stop state once into a value that can't be wrong, or a refusal; [`children`], [`plan`] and [`status`] compute
-//! from it; `reconcile` writes what differs. Only `feeds`, `reconcile` and `start` do I/O.
+//! from it; `reconcile` writes what differs, and `judge` asks before a
+//! start where a quota bounds it. Only `feeds`, `judge`, `reconcile` and `start` do I/O.
 
 pub mod children;
 mod feeds;
+mod holders;
+mod judge;
 pub mod names;
 pub mod notices;
 pub mod observe;
 pub mod plan;
 mod reconcile;
+mod rejection;
 pub mod resolve;
+pub mod room;
 pub mod slim_pod;
 mod start;
 pub mod status;

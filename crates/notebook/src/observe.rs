@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use carrel_api::notebook::{Notebook, NotebookStatus};
-use carrel_api::vocabulary::{MANAGED_BY, MANAGED_BY_CARREL};
+use carrel_api::vocabulary::{MANAGED_BY, MANAGED_BY_CARREL, NOTEBOOK};
 use carrel_runtime::Key;
 use carrel_runtime::evidence::Evidence;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{LimitRange, ResourceQuota, Service};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Resource, ResourceExt};
 
+use crate::holders::Holder;
 use crate::names::child_name;
+use crate::room::{Judged, Limits};
 use crate::slim_pod::SlimPod;
 
 /// A Notebook and its children, as last seen.
@@ -29,6 +31,10 @@ pub struct Observed {
     pub pod: Option<Arc<SlimPod>>,
     /// The API server's words where it refused to let the StatefulSet's controller make the pod.
     pub rejection: Option<String>,
+    /// What bounds its namespace.
+    pub limits: Limits,
+    /// What is known of its start; asked for where one is due.
+    pub judged: Judged,
 }
 
 /// An object of the name that a child has.
@@ -104,6 +110,10 @@ pub struct Stores {
     pub services: Store<Service>,
     /// Pods of notebooks.
     pub pods: Store<SlimPod>,
+    /// Everybody's ResourceQuotas.
+    pub quotas: Store<ResourceQuota>,
+    /// Everybody's LimitRanges.
+    pub limit_ranges: Store<LimitRange>,
     /// What Events say of StatefulSets.
     pub evidence: Arc<Evidence>,
 }
@@ -125,9 +135,35 @@ impl Stores {
             stateful_set,
             service: Child::of(get(&self.services, &key.namespace, &child), &notebook),
             pod,
+            limits: self.limits(&key.namespace),
+            judged: Judged::Not,
             notebook,
         }
     }
+
+    /// What bounds a namespace.
+    pub(crate) fn limits(&self, namespace: &str) -> Limits {
+        let ranges = self.limit_ranges.state();
+        Limits {
+            quotas: self.quotas.state().into_iter().filter(|quota| is_of(quota.as_ref(), namespace)).collect(),
+            ranges: ranges.iter().filter(|range| is_of(range.as_ref(), namespace)).count(),
+        }
+    }
+
+    /// The running notebooks of a namespace.
+    pub(crate) fn holders(&self, namespace: &str) -> Vec<Holder> {
+        let sets = self.stateful_sets.state();
+        let runs = |set: &&Arc<StatefulSet>| is_of(set.as_ref(), namespace) && set.spec.replicas != Some(0);
+        let holder = |set: &Arc<StatefulSet>| {
+            let name = set.annotations().get(NOTEBOOK).cloned().unwrap_or_else(|| set.name_any());
+            Some(Holder { name, pod: set.spec.template.spec.clone()? })
+        };
+        sets.iter().filter(runs).filter_map(holder).collect()
+    }
+}
+
+fn is_of(object: &impl Resource, namespace: &str) -> bool {
+    object.meta().namespace.as_deref() == Some(namespace)
 }
 
 /// Labels and names are anybody's to give; a pod is the StatefulSet's if that controls it.

@@ -3,13 +3,16 @@
 use std::fmt;
 
 use carrel_api::notebook::{Notebook, Reason};
-use carrel_api::vocabulary::{ODH_RESTART, ON_STOP, OWNER_TEMPLATE, RESTARTED_FOR, STOPPED, TAKEN_OVER, UPDATE_POLICY};
+use carrel_api::vocabulary::{
+    ODH_RESTART, ON_STOP, OWNER_TEMPLATE, RESTARTED_FOR, STOPPED, TAKEN_OVER, TEMPLATE, UPDATE_POLICY,
+};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::ResourceExt;
 
 use crate::children::{Children, children};
 use crate::observe::{Child, Observed};
 use crate::resolve::{Refusal, Resolved, TakenOver, Update};
+use crate::room::{Judged, start_is_due};
 use crate::slim_pod::SlimPod;
 use crate::waiting::{Waiting, remember, waiting};
 
@@ -31,6 +34,8 @@ pub struct Act {
     pub children: Children,
     /// Children to leave alone for now.
     pub leave: Vec<Leave>,
+    /// Whether the start waits for room: no pod is made.
+    pub held: bool,
     /// The uid of a StatefulSet that restarts its pod by itself, as another controller made it, and must not any more.
     pub disarm: Option<String>,
     /// The pod that must start anew, if it must.
@@ -114,7 +119,11 @@ pub fn plan(observed: &Observed, resolved: &Result<Resolved, Refusal>) -> Plan {
     let waiting = if restart.is_some() { Waiting::new() } else { waiting(observed, &children.stateful_set) };
     remember(&waiting, &mut children.stateful_set);
     let disarm = observed.stateful_set.ours().and_then(armed);
-    Plan::Apply(Box::new(Act { children, leave, disarm, restart, waiting }))
+    let held = observed.judged != Judged::Fits && start_is_due(observed, resolved);
+    if held {
+        children.stateful_set.spec.replicas = Some(0);
+    }
+    Plan::Apply(Box::new(Act { children, leave, held, disarm, restart, waiting }))
 }
 
 /// Whether the Notebook is on its way out.
@@ -162,6 +171,11 @@ fn asked(pod: &SlimPod, taken: Option<&TakenOver>, owner_template: &str, request
     made_from.is_some_and(|hash| hash != owner_template).then_some(Cause::Edited)
 }
 
+/// The hash of the whole template.
+pub(crate) fn template_hash(set: &StatefulSet) -> Option<&str> {
+    template_annotation(set, TEMPLATE)
+}
+
 fn template_annotation<'a>(set: &'a StatefulSet, key: &str) -> Option<&'a str> {
     set.spec.template.metadata.as_ref()?.annotations.as_ref()?.get(key).map(String::as_str)
 }
@@ -172,6 +186,9 @@ pub enum Flaw {
     /// A running pod would end although its owner neither changed the template nor asked.
     #[error("pod {0} would restart though its owner changed nothing")]
     UnaskedRestart(String),
+    /// A pod would end for want of room.
+    #[error("pod {0} would end though it runs and nobody asked")]
+    HeldWhileRunning(String),
     /// A pod would run although its owner stopped it, or end although not.
     #[error("replicas are {replicas} though the stop annotation is {}", if *.stopped { "there" } else { "absent" })]
     AgainstStop {
@@ -206,7 +223,10 @@ pub fn lint(observed: &Observed, plan: &Plan) -> Vec<Flaw> {
     let spec = &act.children.stateful_set.spec;
     let stopped = observed.notebook.annotations().contains_key(STOPPED);
     let replicas = spec.replicas.unwrap_or(1);
-    if replicas != i32::from(!stopped) {
+    if let Some(pod) = observed.pod.as_ref().filter(|_| act.held) {
+        flaws.push(Flaw::HeldWhileRunning(pod.name_any()));
+    }
+    if replicas != i32::from(!stopped && !act.held) {
         flaws.push(Flaw::AgainstStop { replicas, stopped });
     }
     if spec.update_strategy.as_ref().and_then(|strategy| strategy.type_.as_deref()) != Some("OnDelete") {
@@ -234,7 +254,10 @@ impl fmt::Display for Plan {
             Self::NameRequest(name) => return writeln!(f, "name the request for a restart {name}"),
             Self::Apply(act) => act,
         };
-        let Act { children: Children { service, stateful_set }, leave, disarm, restart, waiting } = act.as_ref();
+        let Act { children: Children { service, stateful_set }, leave, held, disarm, restart, waiting } = act.as_ref();
+        if *held {
+            writeln!(f, "hold the start: it waits for room")?;
+        }
         if disarm.is_some() {
             writeln!(f, "disarm StatefulSet: it would restart its pod by itself")?;
         }

@@ -11,6 +11,8 @@ use carrel_runtime::apply::{Applied, WriteError, Writer};
 use carrel_runtime::hush::Hush;
 use carrel_runtime::ledger::IN_FLIGHT;
 use carrel_runtime::statuses::Statuses;
+use carrel_runtime::turns::Turns;
+use carrel_runtime::wake::Wake;
 use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -22,6 +24,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::Settings;
 use crate::children::Children;
+use crate::judge::judge;
 use crate::names::child_name;
 use crate::notices::notices;
 use crate::observe::{Child, Observed, Stores};
@@ -36,6 +39,8 @@ pub(crate) struct House {
     pub(crate) writer: Writer,
     pub(crate) statuses: Statuses<NotebookStatus>,
     pub(crate) hush: Hush,
+    pub(crate) turns: Turns<Refusal>,
+    pub(crate) wake: Wake<Notebook>,
 }
 
 /// When to look again without being woken.
@@ -55,14 +60,14 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
     let key = Key::of(notebook.as_ref());
     let newer = house.statuses.newer_than(&key, notebook.metadata.resource_version.as_deref().unwrap_or_default());
     let mut observed = house.stores.observe(notebook, newer);
-    let (mut resolved, mut plan, mut work) = pass(&observed, house).await;
+    let (mut resolved, mut plan, mut work) = pass(&mut observed, house).await;
     let mut looked = Vec::new();
     // A watch can't tell whose the object is that has the name of a child.
     while let Some(kind) = work.taken().filter(|kind| !looked.contains(kind)) {
         looked.push(kind);
         look_at(kind, &mut observed, &house.writer).await?;
         let taken = work.failed.take();
-        (resolved, plan, work) = pass(&observed, house).await;
+        (resolved, plan, work) = pass(&mut observed, house).await;
         if matches!(&plan, Plan::Apply(act) if act.leaves(kind)) {
             // It is tried again, as nobody tells us when an object goes that no watch selects.
             work.failed = work.failed.or(taken);
@@ -85,10 +90,18 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
 }
 
 /// What should happen by what was observed, and what became of it.
-async fn pass(observed: &Observed, house: &House) -> (Result<Resolved, Refusal>, Plan, Work) {
+async fn pass(observed: &mut Observed, house: &House) -> (Result<Resolved, Refusal>, Plan, Work) {
     let resolved = resolve(observed, &house.settings);
+    let judgement = judge(observed, &resolved, house).await;
+    observed.judged = judgement.judged;
     let plan = plan(observed, &resolved);
-    let work = carry_out(observed, &plan, &house.writer).await;
+    let mut work = carry_out(observed, &plan, &house.writer).await;
+    if let Some(error) = judgement.failed {
+        work.note(Kind::Pod, Err(error));
+    }
+    if let Some(again) = judgement.again {
+        work.next = Next::After(again);
+    }
     (resolved, plan, work)
 }
 

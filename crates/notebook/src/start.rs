@@ -12,12 +12,13 @@ use carrel_runtime::lease::Claim;
 use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
 use carrel_runtime::statuses::Statuses;
-use carrel_runtime::wake::{Wake, queue};
+use carrel_runtime::turns::Turns;
+use carrel_runtime::wake::queue;
 use futures::StreamExt;
 use kube::Client;
 use kube::runtime::Controller as Runner;
 use kube::runtime::controller::{Action, Config};
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::ObjectRef;
 use tokio::sync::oneshot;
 use tracing::{Instrument, debug, info_span, warn};
 
@@ -74,12 +75,14 @@ async fn run(controller: Controller, mut feeds: Feeds, end: impl Future<Output =
             writer: Writer::new(client.clone(), claim.clone(), metrics.clone()),
             statuses: Statuses::default(),
             hush: Hush::default(),
+            turns: Turns::default(),
+            wake: wake.clone(),
         },
         backoff: Backoff::default(),
-        wake: wake.clone(),
         metrics: metrics.clone(),
     });
     feeds.wake(&wake);
+    feeds.make_room(&shared);
     feeds.forget(&shared);
 
     let runner = async {
@@ -87,11 +90,12 @@ async fn run(controller: Controller, mut feeds: Feeds, end: impl Future<Output =
             filled = filled(&stores, heard) => if filled.is_none() { return },
             () = end.clone() => return,
         }
+        shared.house.line_up();
         Runner::for_shared_stream(futures::stream::pending(), stores.notebooks.clone())
             .reconcile_on(keys)
             .with_config(Config::default().concurrency(CONCURRENCY).debounce(DEBOUNCE))
             .graceful_shutdown_on(end)
-            .run(one, on_error, shared)
+            .run(one, on_error, shared.clone())
             .for_each(|result| {
                 match result {
                     Err(kube::runtime::controller::Error::ObjectNotFound(key)) => {
@@ -110,15 +114,18 @@ async fn run(controller: Controller, mut feeds: Feeds, end: impl Future<Output =
     tokio::select! {
         () = runner => {}
         () = feeds.watch(&client, &scope, &metrics, &wake, all_heard) => {}
-        () = wake_all_when_leading(claim, stores.notebooks.clone(), wake.clone()) => {}
+        () = wake_all_when_leading(claim, &shared.house) => {}
     }
 }
 
 /// What changed while another process led, or while nobody did, is looked at again. Never ends.
-async fn wake_all_when_leading(mut claim: Claim, notebooks: Store<Notebook>, wake: Wake<Notebook>) {
+async fn wake_all_when_leading(mut claim: Claim, house: &House) {
     loop {
         claim.gained().await;
-        notebooks.state().iter().for_each(|notebook| wake.send(ObjectRef::from_obj(notebook.as_ref())));
+        house.line_up();
+        for notebook in house.stores.notebooks.state() {
+            house.wake.send(ObjectRef::from_obj(notebook.as_ref()));
+        }
     }
 }
 
@@ -128,6 +135,8 @@ async fn filled(stores: &Stores, heard: oneshot::Receiver<()>) -> Option<()> {
     stores.stateful_sets.wait_until_ready().await.ok()?;
     stores.services.wait_until_ready().await.ok()?;
     stores.pods.wait_until_ready().await.ok()?;
+    stores.quotas.wait_until_ready().await.ok()?;
+    stores.limit_ranges.wait_until_ready().await.ok()?;
     heard.await.ok()
 }
 
@@ -135,12 +144,11 @@ async fn filled(stores: &Stores, heard: oneshot::Receiver<()>) -> Option<()> {
 pub(crate) struct Shared {
     pub(crate) house: House,
     pub(crate) backoff: Backoff,
-    wake: Wake<Notebook>,
     metrics: Arc<Metrics>,
 }
 
 async fn one(notebook: Arc<Notebook>, shared: Arc<Shared>) -> Result<Action, WriteError> {
-    let waited = shared.wake.taken(&ObjectRef::from_obj(notebook.as_ref()));
+    let waited = shared.house.wake.taken(&ObjectRef::from_obj(notebook.as_ref()));
     let key = Key::of(notebook.as_ref());
     let started = Instant::now();
     let span = info_span!("reconcile", controller = NAME, notebook = %key);

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use carrel_api::notebook::Notebook;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{ResourceQuota, Service};
 use serde::Deserialize;
 
 use crate::Settings;
 use crate::observe::{Child, Observed};
-use crate::resolve::resolve;
+use crate::rejection::rejection;
+use crate::resolve::{Refusal, resolve};
+use crate::room::{Judged, Limits};
 use crate::slim_pod::SlimPod;
 
 #[derive(Deserialize)]
@@ -20,6 +22,9 @@ struct Story {
     service: Option<Service>,
     pod: Option<SlimPod>,
     rejection: Option<String>,
+    #[serde(default)]
+    quotas: Vec<ResourceQuota>,
+    refused: Option<String>,
 }
 
 /// Reads a story. `@OWNER_TEMPLATE@` stands for the hash of the Notebook's own template.
@@ -40,6 +45,11 @@ fn observed(text: &str) -> Observed {
         service: Child::of(story.service.map(Arc::new), &story.notebook),
         pod: story.pod.map(Arc::new),
         rejection: story.rejection,
+        limits: Limits { quotas: story.quotas.into_iter().map(Arc::new).collect(), ranges: 0 },
+        judged: story.refused.map_or(Judged::Not, |words| {
+            let (reason, message) = rejection(&words, &[]);
+            Judged::Refused(Refusal { reason, message })
+        }),
         notebook: Arc::new(story.notebook),
     }
 }

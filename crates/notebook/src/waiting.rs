@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use carrel_api::vocabulary::{TEMPLATE, WAITING};
+use carrel_api::vocabulary::WAITING;
 use carrel_runtime::covers::differences;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use crate::observe::Observed;
+use crate::plan::template_hash;
 
 /// Fields by path: what the pod has, and what the template has now.
 pub(crate) type Waiting = BTreeMap<String, (String, String)>;
@@ -60,8 +61,4 @@ pub(crate) fn remember(waiting: &Waiting, wanted: &mut StatefulSet) {
     if let (false, Ok(text)) = (waiting.is_empty(), serde_json::to_string(waiting)) {
         wanted.annotations_mut().insert(WAITING.to_owned(), text);
     }
-}
-
-fn template_hash(set: &StatefulSet) -> Option<&str> {
-    set.spec.template.metadata.as_ref()?.annotations.as_ref()?.get(TEMPLATE).map(String::as_str)
 }

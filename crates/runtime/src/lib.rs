@@ -15,6 +15,7 @@
 //! | [`hush`] | words that may wait a moment, since better ones may come |
 //! | [`notice`] | Events about our objects: one a change, and a bounded number |
 //! | [`quantity`] | Kubernetes quantities as numbers |
+//! | [`turns`] | whose turn it is to start where room is short |
 //! | [`metrics`], [`process`] | what the process shows of itself, and how it starts and ends |
 
 pub mod apply;
@@ -31,6 +32,7 @@ pub mod notice;
 pub mod process;
 pub mod quantity;
 pub mod statuses;
+pub mod turns;
 pub mod wake;
 
 /// The field manager under which Carrel writes.

@@ -28,6 +28,8 @@ pub enum Verb {
     Merge,
     /// An object is read before a write, where the cache can't be enough.
     Look,
+    /// The API server is asked whether it would create an object.
+    DryRun,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

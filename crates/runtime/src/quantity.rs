@@ -36,6 +36,25 @@ pub fn nanos(text: &str) -> Option<i128> {
     Some(if negative { -rounded } else { rounded })
 }
 
+/// A quantity of billionths as people write it: `500m`, `2`, `3Gi`.
+///
+/// ```
+/// use carrel_runtime::quantity::{nanos, text};
+/// assert_eq!(nanos("1536Mi").map(text).as_deref(), Some("1536Mi"));
+/// assert_eq!(nanos("0.5").map(text).as_deref(), Some("500m"));
+/// ```
+pub fn text(nanos: i128) -> String {
+    if nanos % NANO != 0 {
+        // Rounded up, as Kubernetes does.
+        let milli = NANO / 1000;
+        return format!("{}m", nanos / milli + i128::from(nanos % milli > 0));
+    }
+    let whole = nanos / NANO;
+    let binary = [("Ti", 40), ("Gi", 30), ("Mi", 20)];
+    let fits = binary.into_iter().find(|(_, power)| whole != 0 && whole % (1_i128 << power) == 0);
+    fits.map_or_else(|| whole.to_string(), |(suffix, power)| format!("{}{suffix}", whole >> power))
+}
+
 /// What a suffix multiplies by, times [`NANO`], as a fraction.
 fn scale(suffix: &str) -> Option<(i128, i128)> {
     let power = |base: i128, exponent: u32| base.checked_pow(exponent)?.checked_mul(NANO);
@@ -97,6 +116,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn text_is_the_amount(amount in -1_000_000_000_000_i128..1_000_000_000_000_i128) {
+            prop_assert_eq!(nanos(&text(amount * 1_000_000)), Some(amount * 1_000_000));
+        }
+
         #[test]
         fn never_panics(text in "[-+.0-9eEkKmMGiTPnu ]{0,40}") {
             let _ = nanos(&text);

@@ -8,6 +8,7 @@ mod life;
 mod names;
 mod outsiders;
 mod process;
+mod quota;
 mod reasons;
 mod refusals;
 mod restarts;

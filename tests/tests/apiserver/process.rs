@@ -93,7 +93,7 @@ async fn it_does_what_it_does_with_exactly_its_rules() -> Result<()> {
     assert!(refused.is_empty(), "{refused:?}");
     let kubeconfig = given("CARREL_KUBECONFIG")?;
     for forbidden in
-        [["get", "secrets"], ["update", "notebooks"], ["delete", "persistentvolumeclaims"], ["create", "pods"]]
+        [["get", "secrets"], ["update", "notebooks"], ["delete", "persistentvolumeclaims"], ["patch", "pods"]]
     {
         let answer = Command::new(given("KUBECTL")?)
             .args(["--kubeconfig", &kubeconfig, "auth", "can-i"])

@@ -54,8 +54,8 @@ reasons! {
     Reason {
         Running = "The server runs and its pod is ready.",
         Pending = "The pod is being made; nothing to do.",
-        QuotaExceeded = "The namespace's ResourceQuota has no room for the pod; the message has what is asked, used and allowed. Ask for less, or stop what uses it.",
-        LimitRange = "The namespace's LimitRange does not allow what a container asks for; the message has the bound.",
+        QuotaExceeded = "The namespace's ResourceQuota has no room for the pod; the message has what is asked, used and allowed, and which notebooks use it. Ask for less, or stop what uses it; it starts by itself once it fits.",
+        LimitRange = "The namespace's LimitRange does not allow what a container asks for; the message has the bound. It starts by itself once it is allowed.",
         PodSecurity = "The namespace's Pod Security Standard refuses the pod; the message names the fields.",
         PodRejected = "An admission webhook or the API server refuses the pod; the message is its own words.",
         SchedulingGated = "The pod has a scheduling gate, which its setter must open.",

@@ -1,5 +1,6 @@
 //! What a Notebook is made of.
 
+mod pod;
 mod service;
 mod stateful_set;
 
@@ -25,6 +26,8 @@ pub struct Children {
 pub fn children(resolved: &Resolved) -> Children {
     Children { service: service::service(resolved), stateful_set: stateful_set::stateful_set(resolved) }
 }
+
+pub(crate) use pod::pod;
 
 fn metadata(resolved: &Resolved) -> ObjectMeta {
     ObjectMeta {

@@ -35,6 +35,10 @@ prop_compose! {
         ports in prop::option::of(prop::collection::vec(0..70000i64, 0..3)),
         pod_hash in prop::option::of(Just("older".to_owned())),
         deleting in any::<bool>(),
+        has_pod in any::<bool>(),
+        replicas in 0..2,
+        quota in any::<bool>(),
+        refused in any::<bool>(),
     ) -> String {
         let mut annotations = annotations;
         if stopped {
@@ -49,13 +53,22 @@ prop_compose! {
             },
             "statefulSet": {
                 "metadata": {"name": "n", "namespace": "a", "generation": 1, "labels": {"app.kubernetes.io/managed-by": "carrel"}},
-                "spec": {"selector": {}, "template": {"metadata": {"annotations": {OWNER_TEMPLATE: "@OWNER_TEMPLATE@"}}}},
+                "spec": {"replicas": replicas, "selector": {}, "template": {"metadata": {"annotations": {OWNER_TEMPLATE: "@OWNER_TEMPLATE@"}}}},
                 "status": {"replicas": 1, "observedGeneration": 1},
             },
             "pod": {"metadata": {"name": "nb-0", "namespace": "a", "uid": "p"}},
         });
         if let Some(hash) = pod_hash {
             story["pod"]["metadata"]["annotations"] = serde_json::json!({OWNER_TEMPLATE: hash});
+        }
+        if !has_pod {
+            story["pod"] = serde_json::Value::Null;
+        }
+        if quota {
+            story["quotas"] = serde_json::json!([{"metadata": {"name": "team", "namespace": "a"}}]);
+        }
+        if refused {
+            story["refused"] = "exceeded quota: team, requested: pods=1, used: pods=1, limited: pods=1".into();
         }
         if deleting {
             story["notebook"]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();

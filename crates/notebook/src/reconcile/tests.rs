@@ -6,6 +6,7 @@ use carrel_runtime::apply::Retry;
 use carrel_runtime::hush::MOMENT;
 use carrel_runtime::lease::Claim;
 use carrel_runtime::metrics::Metrics;
+use carrel_runtime::wake::queue;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -63,6 +64,8 @@ impl Desk {
             stateful_sets: stateful_sets.as_reader(),
             services: services.as_reader(),
             pods: pods.as_reader(),
+            quotas: StoreWriter::default().as_reader(),
+            limit_ranges: StoreWriter::default().as_reader(),
             evidence: Arc::default(),
         };
         let writer = Writer::new(client, Claim::always(), Arc::new(Metrics::default()));
@@ -72,6 +75,8 @@ impl Desk {
             writer,
             statuses: Statuses::default(),
             hush: Hush::default(),
+            turns: Turns::default(),
+            wake: queue().0,
         };
         Self { house, requests, answers, notebooks, stateful_sets, services }
     }

@@ -2,7 +2,6 @@
 
 mod asked;
 mod pod;
-mod rejection;
 mod why;
 
 use carrel_api::notebook::{

@@ -1,15 +1,16 @@
 //! The one thing to say of a Notebook: its phase, a reason and a sentence. Decided by a list; the first that speaks wins.
 
-use carrel_api::notebook::{Phase, Reason};
+use carrel_api::notebook::{Phase, READY, Reason};
 use carrel_api::vocabulary::STOPPED;
 use carrel_runtime::apply::WriteError;
 use kube::ResourceExt;
 
-use super::rejection::rejection;
 use super::{Outcome, pod};
 use crate::observe::Observed;
 use crate::plan::{self, Cause, Plan};
+use crate::rejection::{is_about_room, rejection};
 use crate::resolve::{Refusal, Resolved};
+use crate::room::Judged;
 
 /// What is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +46,7 @@ const CHECKS: &[fn(&Case<'_>) -> Option<Why>] = &[
     running,
     write_failed,
     pod_ends,
+    no_room,
     pod_rejected,
     pod_waits,
     pending,
@@ -132,10 +134,31 @@ fn pod_ends(case: &Case<'_>) -> Option<Why> {
     Some(Why::new(Phase::Starting, Reason::Pending, "the pod ends, and another is made"))
 }
 
+/// A start that is held, and why.
+fn no_room(case: &Case<'_>) -> Option<Why> {
+    let Plan::Apply(act) = case.plan else { return None };
+    if !act.held {
+        return None;
+    }
+    Some(match &case.observed.judged {
+        Judged::Refused(refusal) => Why::new(Phase::Starting, refusal.reason, refusal.message.clone()),
+        Judged::Not | Judged::Fits | Judged::Waits => {
+            // While it is judged again, what was said still holds.
+            let said = case.observed.status.reason.filter(|reason| is_about_room(*reason));
+            let words = case.observed.status.condition(READY).and_then(|ready| ready.message.clone());
+            if let (Some(reason), Some(message)) = (said, words) {
+                return Some(Why::new(Phase::Starting, reason, message));
+            }
+            let message = "waits for its turn: where a quota bounds the namespace, starts are judged one after another";
+            Why::new(Phase::Starting, Reason::Pending, message)
+        }
+    })
+}
+
 /// Without a pod, why none can be made; else what the pod says.
 fn pod_rejected(case: &Case<'_>) -> Option<Why> {
     let words = case.observed.rejection.as_deref().filter(|_| case.observed.pod.is_none())?;
-    let (reason, message) = rejection(words);
+    let (reason, message) = rejection(words, &[]);
     Some(Why::new(Phase::Starting, reason, message))
 }
 

@@ -173,6 +173,21 @@ impl Writer {
         self.merge::<K>(&Key::of(live), &live.uid().unwrap_or_default(), json!({"metadata": metadata})).await
     }
 
+    /// Asks whether the API server would create an object now: by its own dry run, with all of its admission. One that is
+    /// there already would.
+    pub async fn would_create<K>(&self, object: &K) -> Result<(), WriteError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Serialize + DeserializeOwned,
+    {
+        let key = Key::of(object);
+        let api = Api::<K>::namespaced(self.client.clone(), &key.namespace);
+        let params = PostParams { dry_run: true, field_manager: Some(FIELD_MANAGER.to_owned()) };
+        match self.send(plural::<K>(), Verb::DryRun, &K::kind(&()), &key, api.create(&params, object)).await {
+            Ok(_) | Err(WriteError::Taken { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Reads an object where the cache can't be enough: one that has the name of a child and is in no cache, or one whose
     /// text a pod is about to end for.
     pub async fn look<K>(&self, key: &Key) -> Result<Option<K>, WriteError>

@@ -20,6 +20,8 @@ enum Step {
     Label,
     Drift,
     Vanish,
+    Full,
+    Room,
     Kubeflow,
 }
 
@@ -43,6 +45,8 @@ impl Step {
                 world.remove("services");
                 world.remove("statefulsets");
             }
+            Self::Full => world.quota(1),
+            Self::Room => world.quota(0),
             Self::Kubeflow => world.as_kubeflow_left_it(),
         }
     }
@@ -100,5 +104,6 @@ stories! {
     a_label_that_waits_for_a_restart: [Step::Label, Step::Request("1")],
     drift_of_both_children: [Step::Drift],
     children_that_vanish: [Step::Vanish],
+    a_start_that_waits_for_room: [Step::Stop, Step::Full, Step::Start, Step::Room],
     a_takeover_from_kubeflow: [Step::Kubeflow, Step::Image("newer")],
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use carrel_runtime::apply::Retry;
 use carrel_runtime::lease::Claim;
 use carrel_runtime::metrics::Metrics;
+use carrel_runtime::wake::queue;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use kube::Client;
@@ -69,6 +70,7 @@ pub(super) struct World {
 }
 
 const PODS: &str = "pods";
+const QUOTAS: &str = "resourcequotas";
 
 impl World {
     pub(super) fn new(fault: Option<(usize, Fault, When)>) -> Self {
@@ -102,6 +104,15 @@ impl World {
     pub(super) fn remove(&mut self, kind: &str) {
         let mut state = self.state();
         state.version += u64::from(state.objects.remove(kind).is_some());
+    }
+
+    /// A quota of one pod, with so many in use. Our controller hears of it as its feed tells it.
+    pub(super) fn quota(&mut self, used: u8) {
+        let status = json!({"hard": {"pods": "1"}, "used": {"pods": used.to_string()}});
+        self.state().put(QUOTAS, json!({"metadata": {"name": "team", "namespace": "team-a"}, "status": status}));
+        if used == 0 {
+            self.house.wake(self.house.turns.reopen("team-a"));
+        }
     }
 
     /// The children and the pod as Kubeflow's controller makes them.
@@ -250,6 +261,12 @@ impl State {
         let old = self.objects.get(kind).cloned();
         match (method, content) {
             (&Method::GET, _) => (200, old.unwrap()),
+            // Only ever a dry run.
+            (&Method::POST, _) if kind == PODS => {
+                let full = self.objects.get(QUOTAS).is_some_and(|quota| quota["status"]["used"]["pods"] == "1");
+                let words = "pods \"iris-0\" is forbidden: exceeded quota: team, requested: pods=1, used: pods=1, limited: pods=1";
+                if full { (403, json!({"reason": "Forbidden", "message": words})) } else { (201, body.clone()) }
+            }
             // An Event, which may be lost: it is not in the picture.
             (&Method::POST, _) => (201, body.clone()),
             (&Method::DELETE, _) => {
@@ -305,6 +322,8 @@ fn house(state: &Arc<Mutex<State>>) -> House {
         writer,
         statuses: Statuses::default(),
         hush: Hush::default(),
+        turns: Turns::default(),
+        wake: queue().0,
     }
 }
 
@@ -337,7 +356,8 @@ async fn answer(request: Request<Body>, world: &Mutex<State>) -> Result<Response
         Some(Fault::Internal) => (code, reply) = (500, json!({"reason": "InternalError"})),
     }
     if code >= 400 {
-        json_patch::merge(&mut reply, &json!({"status": "Failure", "code": code, "message": "refused"}));
+        let message = reply["message"].as_str().unwrap_or("refused").to_owned();
+        json_patch::merge(&mut reply, &json!({"status": "Failure", "code": code, "message": message}));
     }
     Ok(Response::builder()
         .status(StatusCode::from_u16(code).unwrap())
@@ -362,6 +382,8 @@ fn stores(state: &State) -> Stores {
         stateful_sets: filled(state, "statefulsets"),
         services: filled(state, "services"),
         pods: filled(state, PODS),
+        quotas: filled(state, QUOTAS),
+        limit_ranges: filled(state, "limitranges"),
         evidence: Arc::default(),
     }
 }
