@@ -65,6 +65,11 @@ pub(crate) struct ControllersArgs {
     #[arg(long, env = "ADD_FSGROUP", default_value = "true", action = clap::ArgAction::Set, value_parser = truth, value_name = "BOOL")]
     pub(crate) add_fsgroup: bool,
 
+    /// Watch nodes, to say in numbers why none takes a pod. Without it the scheduler's words are told. Needs rights on the
+    /// whole cluster, also with --namespace.
+    #[arg(long, env = "CARREL_WATCH_NODES", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub(crate) watch_nodes: bool,
+
     /// How log lines look.
     #[arg(long, env = "CARREL_LOG_FORMAT", default_value = "text", value_enum)]
     pub(crate) log_format: LogFormat,

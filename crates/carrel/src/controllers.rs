@@ -83,7 +83,7 @@ async fn serve(args: ControllersArgs) -> Result<(), StartError> {
         })
     });
 
-    let settings = Settings { add_fs_group: args.add_fsgroup };
+    let settings = Settings { add_fs_group: args.add_fsgroup, watch_nodes: args.watch_nodes };
     let controller = Controller { client, scope, settings, claim, health: health.clone(), metrics: metrics.clone() };
     let working = Box::pin(start(controller, end));
     let serving = tokio::spawn(process::serve(listener, health.clone(), metrics.clone(), all_stopped.map(drop)));

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use carrel_api::notebook::Notebook;
 use carrel_api::vocabulary::{MANAGED_BY, MANAGED_BY_CARREL, NOTEBOOK, NOTEBOOK_NAME, STATEFUL_SET};
 use carrel_runtime::Key;
-use carrel_runtime::evidence::{Evidence, SlimEvent, hear};
+use carrel_runtime::evidence::Evidence;
 use carrel_runtime::feed::{Change, Feed};
 use carrel_runtime::metrics::Metrics;
-use carrel_runtime::process::{Health, Pending};
+use carrel_runtime::process::Health;
 use carrel_runtime::wake::Wake;
+use futures::future::OptionFuture;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{LimitRange, ResourceQuota, Service};
@@ -21,8 +22,10 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
+use crate::hear::Hearing;
 use crate::observe::Stores;
 use crate::room::makes_room;
+use crate::slim_node::SlimNode;
 use crate::slim_pod::SlimPod;
 use crate::start::Shared;
 
@@ -36,7 +39,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    fn api<K>(&self, client: Client) -> Api<K>
+    pub(crate) fn api<K>(&self, client: Client) -> Api<K>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
     {
@@ -55,22 +58,31 @@ pub(crate) struct Feeds {
     pods: Feed<SlimPod>,
     quotas: Feed<ResourceQuota>,
     limit_ranges: Feed<LimitRange>,
+    nodes: Feed<SlimNode>,
+    watch_nodes: bool,
     evidence: Arc<Evidence>,
-    events: Pending,
+    hearing: Hearing,
 }
 
 impl Feeds {
-    pub(crate) fn new(health: &Health) -> Self {
-        Self {
+    /// The feeds, and what tells when those Events were heard that were there at first.
+    pub(crate) fn new(health: &Health, watch_nodes: bool) -> (Self, Vec<oneshot::Receiver<()>>) {
+        let (hearing, heard) = Hearing::new(health);
+        // One that is not watched keeps nobody waiting.
+        let of_nodes = if watch_nodes { health } else { &Health::default() };
+        let feeds = Self {
             notebooks: Feed::new("notebooks", health),
             stateful_sets: Feed::new("statefulsets", health),
             services: Feed::new("services", health),
             pods: Feed::new("pods", health),
             quotas: Feed::new("resourcequotas", health),
             limit_ranges: Feed::new("limitranges", health),
+            nodes: Feed::new("nodes", of_nodes),
+            watch_nodes,
             evidence: Arc::default(),
-            events: health.wait_for("events"),
-        }
+            hearing,
+        };
+        (feeds, heard)
     }
 
     pub(crate) fn stores(&self) -> Stores {
@@ -81,6 +93,7 @@ impl Feeds {
             pods: self.pods.store(),
             quotas: self.quotas.store(),
             limit_ranges: self.limit_ranges.store(),
+            nodes: self.nodes.store(),
             evidence: self.evidence.clone(),
         }
     }
@@ -91,6 +104,17 @@ impl Feeds {
         self.stateful_sets.listen(wakes(wake.clone(), owner));
         self.services.listen(wakes(wake.clone(), owner));
         self.pods.listen(wakes(wake.clone(), named));
+        // A node that is lost, or back, concerns the pods on it. All else of nodes is in the scheduler's own words.
+        let (pods, wake) = (self.pods.store(), wake.clone());
+        self.nodes.listen(move |change| {
+            let Change::Applied { old: Some(old), new } = change else { return };
+            if old.is_lost() != new.is_lost() {
+                let on_it = |pod: &&Arc<SlimPod>| pod.spec.node_name == new.metadata.name;
+                for key in pods.state().iter().filter(on_it).filter_map(|pod| named(pod)) {
+                    wake.send(key);
+                }
+            }
+        });
     }
 
     /// What may make room for starts that wait for it.
@@ -117,13 +141,16 @@ impl Feeds {
     pub(crate) fn forget(&mut self, shared: &Arc<Shared>) {
         forget_deleted(&mut self.stateful_sets, shared.clone());
         forget_deleted(&mut self.services, shared.clone());
-        // Once there is a pod, what kept it from being made is over.
+        // Once there is a pod, what kept it from being made is over; and what was said of a pod that is gone.
         let evidence = self.evidence.clone();
         self.pods.listen(move |change| {
             if let (Some(namespace), Some(set)) =
                 (change.object().namespace(), change.object().labels().get(STATEFUL_SET))
             {
                 evidence.forget(&Key::new(namespace, set));
+            }
+            if let Change::Deleted(pod) = change {
+                evidence.forget(&Key::of(*pod));
             }
         });
         let evidence = self.evidence.clone();
@@ -151,37 +178,12 @@ impl Feeds {
     }
 
     /// Runs the watches: one a kind, of ours by label. Never ends.
-    pub(crate) async fn watch(
-        self,
-        client: &Client,
-        scope: &Scope,
-        metrics: &Arc<Metrics>,
-        wake: &Wake<Notebook>,
-        all_heard: oneshot::Sender<()>,
-    ) {
-        let known = self.stateful_sets.store();
-        let (evidence, sets) = (self.evidence, known.clone());
-        let refusals = watcher::Config::default().fields("involvedObject.kind=StatefulSet,reason=FailedCreate");
-        let refusals = watcher(scope.api::<SlimEvent>(client.clone()), refusals).default_backoff();
-        let heard = move |event: &SlimEvent| {
-            let Key { namespace, name } = event.about();
-            // A StatefulSet that is not ours is nobody's business here.
-            let set = sets.get(&ObjectRef::new(&name).within(&namespace));
-            if let Some(key) = set.as_deref().and_then(owner)
-                && evidence.tell(event)
-            {
-                wake.send(key);
-            }
-        };
+    pub(crate) async fn watch(self, client: &Client, scope: &Scope, metrics: &Arc<Metrics>, shared: &Shared) {
         let ours = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGED_BY_CARREL}"));
         let of_notebooks = watcher::Config::default().labels(NOTEBOOK_NAME);
-        let pending = self.events;
-        let heard_when_filled = async {
-            // Whose an Event is, the cache of StatefulSets tells.
-            if known.wait_until_ready().await.is_ok() {
-                hear(refusals, pending, all_heard, metrics.clone(), heard).await;
-            }
-        };
+        let sets = self.stateful_sets.store();
+        let nodes = watcher(Api::<SlimNode>::all(client.clone()), watcher::Config::default()).default_backoff();
+        let nodes = self.watch_nodes.then(|| self.nodes.run(nodes, metrics.clone()));
         tokio::join!(
             watch(self.notebooks, client, scope, watcher::Config::default(), metrics),
             watch(self.stateful_sets, client, scope, ours.clone(), metrics),
@@ -189,7 +191,8 @@ impl Feeds {
             watch(self.pods, client, scope, of_notebooks, metrics),
             watch(self.quotas, client, scope, watcher::Config::default(), metrics),
             watch(self.limit_ranges, client, scope, watcher::Config::default(), metrics),
-            heard_when_filled,
+            OptionFuture::from(nodes),
+            self.hearing.run(client, scope, metrics, sets, shared),
         );
     }
 }
@@ -220,7 +223,7 @@ fn wakes<K>(wake: Wake<Notebook>, key: impl Fn(&K) -> Option<ObjectRef<Notebook>
 }
 
 /// The Notebook that owns a child; a child whose owner was taken off is still known by its annotation or name.
-fn owner<K: Resource<DynamicType = ()>>(child: &K) -> Option<ObjectRef<Notebook>> {
+pub(crate) fn owner<K: Resource<DynamicType = ()>>(child: &K) -> Option<ObjectRef<Notebook>> {
     let namespace = child.namespace()?;
     let owner = child.owner_references().iter().find(|owner| owner.controller == Some(true));
     let name = match owner {

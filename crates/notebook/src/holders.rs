@@ -16,31 +16,35 @@ impl Holder {
     /// How much of a resource, as a quota names it, it takes, in billionths. A LimitRange may have given its pod more than
     /// it asked for, which is not known here.
     pub(crate) fn amount(&self, resource: &str) -> Option<i128> {
-        let (is_limit, name) = match resource.split_once('.') {
-            Some(("limits", name)) => (true, name),
-            Some(("requests", name)) => (false, name),
-            _ if ["pods", "count/pods"].contains(&resource) => return nanos("1"),
-            _ => (false, resource),
-        };
-        let of = |resources: Option<&ResourceRequirements>| {
-            let resources = resources?;
-            let limit = || resources.limits.as_ref()?.get(name);
-            let request = || resources.requests.as_ref()?.get(name);
-            let found = if is_limit { limit() } else { request().or_else(limit) };
-            found.and_then(|quantity| nanos(&quantity.0))
-        };
-        // What is said of the pod as a whole counts for all of its containers.
-        of(self.pod.resources.as_ref()).or_else(|| {
-            let amount = |container: &Container| of(container.resources.as_ref());
-            let sum =
-                |containers: &mut dyn Iterator<Item = &Container>| -> i128 { containers.filter_map(amount).sum() };
-            let stays = |container: &&Container| container.restart_policy.as_deref() == Some("Always");
-            let init = || self.pod.init_containers.iter().flatten();
-            let running = sum(&mut self.pod.containers.iter().chain(init().filter(stays)));
-            let largest = init().filter_map(amount).max().unwrap_or_default();
-            Some(running.max(largest))
-        })
+        amount(&self.pod, resource)
     }
+}
+
+/// How much of a resource, as a quota names it, a pod takes, in billionths.
+pub(crate) fn amount(pod: &PodSpec, resource: &str) -> Option<i128> {
+    let (is_limit, name) = match resource.split_once('.') {
+        Some(("limits", name)) => (true, name),
+        Some(("requests", name)) => (false, name),
+        _ if ["pods", "count/pods"].contains(&resource) => return nanos("1"),
+        _ => (false, resource),
+    };
+    let of = |resources: Option<&ResourceRequirements>| {
+        let resources = resources?;
+        let limit = || resources.limits.as_ref()?.get(name);
+        let request = || resources.requests.as_ref()?.get(name);
+        let found = if is_limit { limit() } else { request().or_else(limit) };
+        found.and_then(|quantity| nanos(&quantity.0))
+    };
+    // What is said of the pod as a whole counts for all of its containers.
+    of(pod.resources.as_ref()).or_else(|| {
+        let amount = |container: &Container| of(container.resources.as_ref());
+        let sum = |containers: &mut dyn Iterator<Item = &Container>| -> i128 { containers.filter_map(amount).sum() };
+        let stays = |container: &&Container| container.restart_policy.as_deref() == Some("Always");
+        let init = || pod.init_containers.iter().flatten();
+        let running = sum(&mut pod.containers.iter().chain(init().filter(stays)));
+        let largest = init().filter_map(amount).max().unwrap_or_default();
+        Some(running.max(largest))
+    })
 }
 
 #[cfg(test)]
@@ -48,8 +52,8 @@ mod tests {
     use super::*;
 
     fn takes(resource: &str, spec: &str) -> Option<i128> {
-        let pod = serde_saphyr::from_str(spec).unwrap();
-        Holder { name: "a".to_owned(), pod }.amount(resource)
+        let pod: PodSpec = serde_saphyr::from_str(spec).unwrap();
+        amount(&pod, resource)
     }
 
     #[test]

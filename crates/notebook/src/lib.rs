@@ -3,10 +3,11 @@
 //! One change goes: feeds fill stores and wake keys ([`start`]); [`observe`] reads memory; [`resolve`] turns spec, names
 //! and stop state once into a value that can't be wrong, or a refusal; [`children`], [`plan`] and [`status`] compute
 //! from it; `reconcile` writes what differs, and `judge` asks before a
-//! start where a quota bounds it. Only `feeds`, `judge`, `reconcile` and `start` do I/O.
+//! start where a quota bounds it. Only `feeds`, `hear`, `judge`, `reconcile` and `start` do I/O.
 
 pub mod children;
 mod feeds;
+mod hear;
 mod holders;
 mod judge;
 pub mod names;
@@ -17,9 +18,11 @@ mod reconcile;
 mod rejection;
 pub mod resolve;
 pub mod room;
+pub mod slim_node;
 pub mod slim_pod;
 mod start;
 pub mod status;
+pub mod surroundings;
 #[cfg(test)]
 mod testing;
 mod waiting;
@@ -33,10 +36,12 @@ pub struct Settings {
     /// Whether pods without a security context get `fsGroup: 100`, so that the server's user can write its volumes
     /// (Kubeflow's `ADD_FSGROUP`).
     pub add_fs_group: bool,
+    /// Whether nodes are watched, to explain in numbers why none takes a pod. Needs rights on the whole cluster.
+    pub watch_nodes: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { add_fs_group: true }
+        Self { add_fs_group: true, watch_nodes: true }
     }
 }

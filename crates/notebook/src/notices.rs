@@ -1,5 +1,7 @@
 //! Which Events a change of status is worth: one a change, as the status holds what was said before.
 
+use std::borrow::Cow;
+
 use carrel_api::notebook::{NotebookStatus, Phase, READY, Reason};
 use carrel_runtime::notice::{Notice, Tone};
 
@@ -7,12 +9,12 @@ use carrel_runtime::notice::{Notice, Tone};
 pub fn notices(before: &NotebookStatus, after: &NotebookStatus) -> Vec<Notice> {
     let mut notices = Vec::new();
     let message = after.condition(READY).and_then(|ready| ready.message.clone()).unwrap_or_default();
-    let say = |tone, reason| Notice { tone, reason, message: message.clone() };
+    let say = |tone, reason| Notice { tone, reason: Cow::Borrowed(reason), message: message.clone() };
     let phase = after.phase;
     let changed = before.phase != phase || before.reason != after.reason;
     if before.phase.is_none() && matches!(phase, Some(Phase::Starting | Phase::Running | Phase::Stopped)) {
         let message = "StatefulSet and Service are made".to_owned();
-        notices.push(Notice { tone: Tone::Normal, reason: "Created", message });
+        notices.push(Notice { tone: Tone::Normal, reason: "Created".into(), message });
     }
     if !changed {
         return notices;
@@ -22,7 +24,15 @@ pub fn notices(before: &NotebookStatus, after: &NotebookStatus) -> Vec<Notice> {
         (Some(Phase::Stopped), _) => notices.push(say(Tone::Normal, "Stopped")),
         (_, Some(Reason::Restarting)) => notices.push(say(Tone::Normal, "Restarted")),
         // On the way, or on the way out: nothing that anybody must know.
-        (_, None | Some(Reason::Pending | Reason::Starting | Reason::Stopping | Reason::Terminating)) => {}
+        (
+            _,
+            None
+            | Some(Reason::Pending | Reason::Starting | Reason::ImagePull | Reason::Stopping | Reason::Terminating),
+        ) => {}
+        // Waiting for a queue, a node or a volume is no fault.
+        (_, Some(reason @ (Reason::Queued | Reason::ScaleUpInProgress | Reason::VolumeBinding))) => {
+            notices.push(say(Tone::Normal, reason.as_str()));
+        }
         (_, Some(reason)) => notices.push(say(Tone::Warning, reason.as_str())),
     }
     notices
@@ -38,7 +48,7 @@ mod tests {
         NotebookStatus { phase: Some(phase), reason, conditions: vec![ready], ..NotebookStatus::default() }
     }
 
-    fn words(before: &NotebookStatus, after: &NotebookStatus) -> Vec<&'static str> {
+    fn words(before: &NotebookStatus, after: &NotebookStatus) -> Vec<Cow<'static, str>> {
         notices(before, after).into_iter().map(|notice| notice.reason).collect()
     }
 
@@ -67,6 +77,6 @@ mod tests {
     #[test]
     fn what_can_not_run_is_a_warning_with_its_sentence() {
         let notices = notices(&NotebookStatus::default(), &status(Phase::Error, Some(Reason::NameTaken)));
-        assert_eq!(notices, [Notice { tone: Tone::Warning, reason: "NameTaken", message: "why".into() }]);
+        assert_eq!(notices, [Notice { tone: Tone::Warning, reason: "NameTaken".into(), message: "why".into() }]);
     }
 }

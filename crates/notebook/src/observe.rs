@@ -14,7 +14,9 @@ use kube::{Resource, ResourceExt};
 use crate::holders::Holder;
 use crate::names::child_name;
 use crate::room::{Judged, Limits};
+use crate::slim_node::SlimNode;
 use crate::slim_pod::SlimPod;
+use crate::surroundings::Surroundings;
 
 /// A Notebook and its children, as last seen.
 #[derive(Clone, Debug)]
@@ -31,6 +33,8 @@ pub struct Observed {
     pub pod: Option<Arc<SlimPod>>,
     /// The API server's words where it refused to let the StatefulSet's controller make the pod.
     pub rejection: Option<String>,
+    /// What explains why its pod does not run.
+    pub around: Surroundings,
     /// What bounds its namespace.
     pub limits: Limits,
     /// What is known of its start; asked for where one is due.
@@ -99,6 +103,9 @@ fn maker(object: &impl ResourceExt) -> String {
     tool.map_or_else(|| "somebody whom it does not name".to_owned(), Clone::clone)
 }
 
+/// The reason of a StatefulSet's Events that say why its pod can't be made.
+pub(crate) const FAILED_CREATE: &str = "FailedCreate";
+
 /// The stores that are read.
 #[derive(Clone)]
 pub struct Stores {
@@ -110,6 +117,8 @@ pub struct Stores {
     pub services: Store<Service>,
     /// Pods of notebooks.
     pub pods: Store<SlimPod>,
+    /// Nodes; none where they are not watched.
+    pub nodes: Store<SlimNode>,
     /// Everybody's ResourceQuotas.
     pub quotas: Store<ResourceQuota>,
     /// Everybody's LimitRanges.
@@ -128,12 +137,13 @@ impl Stores {
         let set_uid = stateful_set.ours().and_then(|set| set.metadata.uid.clone());
         let pod = get(&self.pods, &key.namespace, &pod_name(&child));
         let pod = pod.filter(|pod| set_uid.as_ref().is_none_or(|uid| is_controlled_by(pod, uid)));
-        let words = |uid| self.evidence.about(&Key::new(&key.namespace, &child), uid);
+        let words = |uid| self.evidence.about(&Key::new(&key.namespace, &child), uid).remove(FAILED_CREATE);
         Observed {
             rejection: set_uid.as_deref().and_then(words),
             status: newer.or_else(stored).unwrap_or_default(),
             stateful_set,
             service: Child::of(get(&self.services, &key.namespace, &child), &notebook),
+            around: pod.as_deref().map(|pod| self.around(pod)).unwrap_or_default(),
             pod,
             limits: self.limits(&key.namespace),
             judged: Judged::Not,
@@ -176,9 +186,10 @@ pub fn pod_name(stateful_set: &str) -> String {
     format!("{stateful_set}-0")
 }
 
-fn get<K>(store: &Store<K>, namespace: &str, name: &str) -> Option<Arc<K>>
+pub(crate) fn get<K>(store: &Store<K>, namespace: &str, name: &str) -> Option<Arc<K>>
 where
     K: Resource<DynamicType = ()> + Clone + 'static,
 {
-    store.get(&ObjectRef::new(name).within(namespace))
+    let key = ObjectRef::new(name);
+    store.get(&if namespace.is_empty() { key } else { key.within(namespace) })
 }

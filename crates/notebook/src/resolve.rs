@@ -113,6 +113,8 @@ pub fn resolve(observed: &Observed, settings: &Settings) -> Result<Resolved, Ref
     }
     for container in pod.containers.iter_mut().chain(pod.init_containers.iter_mut().flatten()) {
         keep_last_of_each_name(&mut container.env);
+        // So that the reason CrashLoop has the last words of a server that writes to its log, as servers do.
+        container.termination_message_policy.get_or_insert_with(|| LAST_WORDS.to_owned());
     }
 
     let stopped = notebook.annotations().contains_key(STOPPED);
@@ -227,6 +229,9 @@ fn labels(own: &BTreeMap<String, String>, template: &NotebookTemplate, name: &st
     labels.insert(NOTEBOOK_NAME.to_owned(), label_value(name));
     labels
 }
+
+/// Kubernetes' policy that takes the end of the log of a container that failed for its termination message.
+const LAST_WORDS: &str = "FallbackToLogsOnError";
 
 /// What Carrel's own annotations begin with. Nobody else's word may stand there.
 const OURS: &str = "carrel.dev/";

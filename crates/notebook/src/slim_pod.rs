@@ -27,6 +27,36 @@ pub struct SlimPodSpec {
     /// The node that the scheduler chose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_name: Option<String>,
+    /// Gates that keep it from the scheduler.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scheduling_gates: Vec<SlimGate>,
+    /// Its volumes, as far as they are claims.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<SlimVolume>,
+}
+
+/// A scheduling gate of a Pod.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct SlimGate {
+    /// Who set it, as a path.
+    pub name: String,
+}
+
+/// A volume of a Pod, if it is a claim.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SlimVolume {
+    /// The claim; absent in volumes of other kinds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persistent_volume_claim: Option<SlimClaim>,
+}
+
+/// The claim of a volume.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SlimClaim {
+    /// Its name.
+    pub claim_name: String,
 }
 
 /// The part of a Pod's status that is read.
@@ -36,6 +66,9 @@ pub struct SlimPodStatus {
     /// One word on a pod that failed as a whole.
     #[serde(default)]
     pub reason: Option<String>,
+    /// A sentence on it.
+    #[serde(default)]
+    pub message: Option<String>,
     /// The pod's conditions, in kubelet's order.
     #[serde(default)]
     pub conditions: Vec<SlimPodCondition>,
@@ -83,6 +116,11 @@ impl SlimPod {
     /// The pod's condition of this type.
     pub fn condition(&self, type_: &str) -> Option<&SlimPodCondition> {
         self.status.conditions.iter().find(|condition| condition.type_ == type_)
+    }
+
+    /// The names of the claims that it mounts.
+    pub fn claims(&self) -> impl Iterator<Item = &str> {
+        self.spec.volumes.iter().filter_map(|volume| Some(volume.persistent_volume_claim.as_ref()?.claim_name.as_str()))
     }
 
     /// Whether it is ready and not on its way out.

@@ -59,14 +59,19 @@ pub fn start(
     controller: Controller,
     end: impl Future<Output = ()> + Clone + Send + Sync + 'static,
 ) -> impl Future<Output = ()> {
-    let feeds = Feeds::new(&controller.health);
-    run(controller, feeds, end)
+    let (feeds, heard) = Feeds::new(&controller.health, controller.settings.watch_nodes);
+    run(controller, feeds, heard, end)
 }
 
-async fn run(controller: Controller, mut feeds: Feeds, end: impl Future<Output = ()> + Clone + Send + Sync + 'static) {
+async fn run(
+    controller: Controller,
+    mut feeds: Feeds,
+    heard: Vec<oneshot::Receiver<()>>,
+    end: impl Future<Output = ()> + Clone + Send + Sync + 'static,
+) {
     let Controller { client, scope, settings, claim, health: _, metrics } = controller;
     let (wake, keys) = queue::<Notebook>();
-    let (all_heard, heard) = oneshot::channel();
+    let watch_nodes = settings.watch_nodes;
     let stores = feeds.stores();
     let shared = Arc::new(Shared {
         house: House {
@@ -87,7 +92,7 @@ async fn run(controller: Controller, mut feeds: Feeds, end: impl Future<Output =
 
     let runner = async {
         tokio::select! {
-            filled = filled(&stores, heard) => if filled.is_none() { return },
+            filled = filled(&stores, watch_nodes, heard) => if filled.is_none() { return },
             () = end.clone() => return,
         }
         shared.house.line_up();
@@ -113,7 +118,7 @@ async fn run(controller: Controller, mut feeds: Feeds, end: impl Future<Output =
     };
     tokio::select! {
         () = runner => {}
-        () = feeds.watch(&client, &scope, &metrics, &wake, all_heard) => {}
+        () = feeds.watch(&client, &scope, &metrics, &shared) => {}
         () = wake_all_when_leading(claim, &shared.house) => {}
     }
 }
@@ -130,14 +135,20 @@ async fn wake_all_when_leading(mut claim: Claim, house: &House) {
 }
 
 /// Waits until each cache is filled: with a part of it, a reconcile would take what it doesn't see for missing.
-async fn filled(stores: &Stores, heard: oneshot::Receiver<()>) -> Option<()> {
+async fn filled(stores: &Stores, watch_nodes: bool, heard: Vec<oneshot::Receiver<()>>) -> Option<()> {
     stores.notebooks.wait_until_ready().await.ok()?;
     stores.stateful_sets.wait_until_ready().await.ok()?;
     stores.services.wait_until_ready().await.ok()?;
     stores.pods.wait_until_ready().await.ok()?;
     stores.quotas.wait_until_ready().await.ok()?;
     stores.limit_ranges.wait_until_ready().await.ok()?;
-    heard.await.ok()
+    if watch_nodes {
+        stores.nodes.wait_until_ready().await.ok()?;
+    }
+    for heard in heard {
+        heard.await.ok()?;
+    }
+    Some(())
 }
 
 /// What all reconciles share.

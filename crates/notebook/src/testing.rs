@@ -1,5 +1,6 @@
 //! Stories: what was observed of a Notebook, as YAML, read through the same front door as objects of the API server.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use carrel_api::notebook::Notebook;
@@ -12,7 +13,9 @@ use crate::observe::{Child, Observed};
 use crate::rejection::rejection;
 use crate::resolve::{Refusal, resolve};
 use crate::room::{Judged, Limits};
+use crate::slim_node::SlimNode;
 use crate::slim_pod::SlimPod;
+use crate::surroundings::Surroundings;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -25,6 +28,17 @@ struct Story {
     #[serde(default)]
     quotas: Vec<ResourceQuota>,
     refused: Option<String>,
+    #[serde(default)]
+    around: Around,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Around {
+    said: BTreeMap<String, String>,
+    node: Option<SlimNode>,
+    nodes: Vec<SlimNode>,
+    sharers: Vec<SlimPod>,
 }
 
 /// Reads a story. `@OWNER_TEMPLATE@` stands for the hash of the Notebook's own template.
@@ -45,6 +59,12 @@ fn observed(text: &str) -> Observed {
         service: Child::of(story.service.map(Arc::new), &story.notebook),
         pod: story.pod.map(Arc::new),
         rejection: story.rejection,
+        around: Surroundings {
+            said: story.around.said,
+            node: story.around.node.map(Arc::new),
+            nodes: story.around.nodes.into_iter().map(Arc::new).collect(),
+            sharers: story.around.sharers.into_iter().map(Arc::new).collect(),
+        },
         limits: Limits { quotas: story.quotas.into_iter().map(Arc::new).collect(), ranges: 0 },
         judged: story.refused.map_or(Judged::Not, |words| {
             let (reason, message) = rejection(&words, &[]);

@@ -1,16 +1,16 @@
-//! What Events say of objects, as far as it explains a wait: the newest words of each object, and nothing else.
+//! What Events say of objects, as far as it explains a wait: the newest words of each object and reason, and nothing else.
 //!
 //! Events are many and are kept nowhere in whole. A watch that selects by field brings the few kinds of them that say what
 //! no status does, such as why a StatefulSet can't make its pod.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::Resource;
 use kube::runtime::watcher;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tracing::warn;
@@ -29,6 +29,12 @@ pub struct SlimEvent {
     /// What it is about.
     #[serde(default)]
     pub involved_object: Involved,
+    /// One word.
+    #[serde(default)]
+    pub reason: String,
+    /// `Normal` or `Warning`.
+    #[serde(default, rename = "type")]
+    pub type_: String,
     /// What it says.
     #[serde(default)]
     pub message: String,
@@ -40,6 +46,9 @@ pub struct SlimEvent {
 /// What an Event is about.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Involved {
+    /// The kind of the object.
+    #[serde(default)]
+    pub kind: String,
     /// The namespace of the object.
     #[serde(default)]
     pub namespace: String,
@@ -60,50 +69,67 @@ impl SlimEvent {
 
 #[derive(Debug)]
 struct Word {
-    uid: String,
     message: String,
     said: Option<Time>,
 }
 
+/// What is said of one object: the newest words for each reason.
+#[derive(Debug, Default)]
+struct Words {
+    uid: String,
+    by_reason: BTreeMap<String, Word>,
+}
+
+/// The most reasons that are kept of one object: whoever makes up more is not listened to.
+const MOST_REASONS: usize = 16;
+
 /// The newest words about each object.
 #[derive(Debug, Default)]
 pub struct Evidence {
-    words: Mutex<HashMap<Key, Word>>,
+    words: Mutex<HashMap<Key, Words>>,
 }
 
 impl Evidence {
-    fn words(&self) -> MutexGuard<'_, HashMap<Key, Word>> {
-        self.words.lock()
-    }
-
     /// Takes an Event in; whether it says something new. A count that grows, or words older than those known, are nothing new.
     pub fn tell(&self, event: &SlimEvent) -> bool {
-        let mut words = self.words();
-        let known = words.get(&event.about()).filter(|word| word.uid == event.involved_object.uid);
+        let mut all = self.words.lock();
+        let words = all.entry(event.about()).or_default();
+        if words.uid != event.involved_object.uid {
+            *words = Words { uid: event.involved_object.uid.clone(), by_reason: BTreeMap::new() };
+        }
+        let known = words.by_reason.get(&event.reason);
         let newer = known.is_none_or(|known| {
             known.said.as_ref().map(|time| time.0) <= event.last_timestamp.as_ref().map(|time| time.0)
         });
         let new = newer && known.is_none_or(|known| known.message != event.message);
-        if newer {
-            let word = Word {
-                uid: event.involved_object.uid.clone(),
-                message: event.message.clone(),
-                said: event.last_timestamp.clone(),
-            };
-            words.insert(event.about(), word);
+        if newer && (known.is_some() || words.by_reason.len() < MOST_REASONS) {
+            let word = Word { message: event.message.clone(), said: event.last_timestamp.clone() };
+            words.by_reason.insert(event.reason.clone(), word);
         }
         new
     }
 
-    /// The newest words about the object with this uid.
-    pub fn about(&self, key: &Key, uid: &str) -> Option<String> {
-        self.words().get(key).filter(|word| word.uid == uid).map(|word| word.message.clone())
+    /// The newest words for each reason about the object with this uid.
+    pub fn about(&self, key: &Key, uid: &str) -> BTreeMap<String, String> {
+        let all = self.words.lock();
+        let words = all.get(key).filter(|words| words.uid == uid);
+        let pair = |(reason, word): (&String, &Word)| (reason.clone(), word.message.clone());
+        words.map(|words| words.by_reason.iter().map(pair).collect()).unwrap_or_default()
     }
 
     /// What was said is over, or the object is gone.
     pub fn forget(&self, key: &Key) {
-        self.words().remove(key);
+        self.words.lock().remove(key);
     }
+}
+
+/// Whether an Event was there when the watch began, or came since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// It was there: whoever acts on it has done so before.
+    Old,
+    /// It came.
+    New,
 }
 
 /// Hears Events until the watch ends, which one by kube's `watcher` never does. `heard` gets each that is there or comes;
@@ -113,13 +139,14 @@ pub async fn hear(
     pending: Pending,
     all: oneshot::Sender<()>,
     metrics: Arc<Metrics>,
-    heard: impl Fn(&SlimEvent),
+    heard: impl Fn(&SlimEvent, Age),
 ) {
     let mut waiting = Some((pending, all));
     let mut events = std::pin::pin!(events);
     while let Some(event) = events.next().await {
         match event {
-            Ok(watcher::Event::Apply(event) | watcher::Event::InitApply(event)) => heard(&event),
+            Ok(watcher::Event::Apply(event)) => heard(&event, Age::New),
+            Ok(watcher::Event::InitApply(event)) => heard(&event, Age::Old),
             // That an Event expired does not make it untrue.
             Ok(watcher::Event::Delete(_) | watcher::Event::Init) => {}
             Ok(watcher::Event::InitDone) => {
@@ -147,7 +174,7 @@ mod tests {
 
     fn event(uid: &str, message: &str, minute: u8) -> SlimEvent {
         serde_json::from_value(json!({
-            "metadata": {"name": "e"}, "message": message, "lastTimestamp": format!("2026-01-01T00:{minute:02}:00Z"),
+            "metadata": {"name": "e"}, "reason": "FailedCreate", "message": message, "lastTimestamp": format!("2026-01-01T00:{minute:02}:00Z"),
             "involvedObject": {"kind": "StatefulSet", "namespace": "a", "name": "b", "uid": uid},
         }))
         .unwrap()
@@ -159,17 +186,28 @@ mod tests {
         assert!(evidence.tell(&event("u", "no room", 5)));
         assert!(!evidence.tell(&event("u", "no room", 6)), "its count grew");
         assert!(!evidence.tell(&event("u", "older", 1)), "a list has no order");
-        assert_eq!(evidence.about(&key, "u").as_deref(), Some("no room"));
+        assert_eq!(evidence.about(&key, "u")["FailedCreate"], "no room");
         assert!(evidence.tell(&event("u", "no node", 7)));
-        assert_eq!(evidence.about(&key, "u").as_deref(), Some("no node"));
+        assert_eq!(evidence.about(&key, "u")["FailedCreate"], "no node");
     }
 
     #[test]
     fn words_about_a_predecessor_of_the_same_name_do_not_count() {
         let (evidence, key) = (Evidence::default(), Key::new("a", "b"));
         evidence.tell(&event("old", "no room", 5));
-        assert_eq!(evidence.about(&key, "new"), None);
+        assert!(evidence.about(&key, "new").is_empty());
         evidence.forget(&key);
-        assert_eq!(evidence.about(&key, "old"), None);
+        assert!(evidence.about(&key, "old").is_empty());
+    }
+
+    #[test]
+    fn one_object_can_not_fill_the_memory() {
+        let (evidence, key) = (Evidence::default(), Key::new("a", "b"));
+        for reason in 0..100 {
+            let mut event = event("u", "words", 1);
+            event.reason = reason.to_string();
+            evidence.tell(&event);
+        }
+        assert_eq!(evidence.about(&key, "u").len(), MOST_REASONS);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! kube's own recorder tells Events apart without their text, and would repeat old numbers under a new count.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ pub struct Notice {
     /// Whether somebody should look.
     pub tone: Tone,
     /// One word.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
     /// A sentence.
     pub message: String,
 }
@@ -60,8 +61,8 @@ impl Notice {
                 ..ObjectReference::default()
             }),
             type_: Some(if self.tone == Tone::Normal { "Normal" } else { "Warning" }.to_owned()),
-            reason: Some(self.reason.to_owned()),
-            action: Some(self.reason.to_owned()),
+            reason: Some(self.reason.clone().into_owned()),
+            action: Some(self.reason.clone().into_owned()),
             note: Some(note),
             event_time: Some(MicroTime(Timestamp::now())),
             reporting_controller: Some(FIELD_MANAGER.to_owned()),
@@ -120,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_between_characters() {
-        let notice = Notice { tone: Tone::Warning, reason: "Refused", message: "ä".repeat(600) };
+        let notice = Notice { tone: Tone::Warning, reason: "Refused".into(), message: "ä".repeat(600) };
         let pod = k8s_openapi::api::core::v1::Pod::default();
         assert_eq!(notice.about(&pod).note.unwrap().len(), 1024);
     }

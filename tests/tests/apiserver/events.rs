@@ -76,3 +76,45 @@ async fn an_event_that_is_named_like_a_notebook_moves_nothing() -> Result<()> {
     assert_eq!(desk.writes_within(Duration::from_secs(2)).await?, [""; 0]);
     Ok(())
 }
+
+/// As Kubeflow does, but once: not again when its count grows, when the controller starts anew, or for what is no warning.
+#[tokio::test]
+async fn a_warning_of_a_child_is_issued_again_on_the_notebook_once() -> Result<()> {
+    let mut desk = Desk::new().await?;
+    desk.notebook("big", "{containers: [{name: a, image: i, resources: {limits: {nvidia.com/gpu: 1000}}}]}").await?;
+    let said = eventually("a reissued Event", async || {
+        let said = reissued(&desk).await?;
+        ensure!(!said.is_empty(), "none yet");
+        Ok(said)
+    })
+    .await?;
+    ensure!(said[0].starts_with("Reissued from pod/big-0: 0/"), "{said:?}");
+    let pod = desk.api::<k8s_openapi::api::core::v1::Pod>().get("big-0").await?;
+    let about = json!({"kind": "Pod", "name": "big-0", "namespace": desk.namespace, "uid": pod.metadata.uid});
+    let event = |name: &str, type_: &str, message: &str| {
+        json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": name}, "reason": "FailedScheduling", "type": type_,
+            "message": message, "involvedObject": about, "lastTimestamp": jiff::Timestamp::now().to_string()})
+    };
+    desk.create(&event("calm", "Normal", "all is well").to_string()).await?;
+    for at in 0..40 {
+        desk.create(&event(&format!("noise-{at}"), "Warning", &format!("noise {at}")).to_string()).await?;
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let said = reissued(&desk).await?;
+    ensure!(said.iter().all(|words| !words.contains("all is well")), "{said:?}");
+    ensure!((2..=11).contains(&said.len()), "one noisy pod is bounded: {}", said.len());
+
+    desk.controllers.take().unwrap().stop().await?;
+    desk.controllers = Some(Controllers::of(&desk.namespace)?);
+    desk.controllers.as_ref().unwrap().ready().await?;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(reissued(&desk).await?.len(), said.len(), "history is not told again");
+    Ok(())
+}
+
+/// The messages of the Events that were issued again on the Notebook `big`.
+async fn reissued(desk: &Desk) -> Result<Vec<String>> {
+    let fields = "involvedObject.kind=Notebook,involvedObject.name=big,reason=FailedScheduling";
+    let events = desk.api::<Event>().list(&ListParams::default().fields(fields)).await?.items;
+    Ok(events.into_iter().filter_map(|event| event.message).collect())
+}

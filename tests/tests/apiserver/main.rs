@@ -6,6 +6,7 @@ mod events;
 mod kind;
 mod life;
 mod names;
+mod nodes;
 mod outsiders;
 mod process;
 mod quota;

@@ -40,17 +40,6 @@ async fn a_container_of_another_name_has_a_state_too() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn a_pod_that_no_node_takes_says_so_in_the_schedulers_words() -> Result<()> {
-    let desk = Desk::new().await?;
-    desk.notebook("big", "{containers: [{name: big, image: i, resources: {limits: {nvidia.com/gpu: 1000}}}]}").await?;
-    let status = desk.reaches("big", "Unschedulable").await?;
-    let message = status.condition("Ready").unwrap().message.clone().unwrap();
-    assert!(message.contains("Insufficient nvidia.com/gpu"), "{message}");
-    assert_eq!(status.resources.gpu.as_deref(), Some("1000"));
-    Ok(())
-}
-
 /// What another writer (upstream's controller, before) left in a status does not stay.
 #[tokio::test]
 async fn a_status_of_another_writer_is_replaced_whole() -> Result<()> {

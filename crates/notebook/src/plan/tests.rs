@@ -3,6 +3,7 @@ use crate::Settings;
 use crate::resolve::resolve;
 use crate::status::{Outcome, status};
 use crate::testing::story;
+use carrel_api::notebook::NotebookStatus;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
@@ -16,9 +17,36 @@ fn stories() {
         assert_eq!(lint(&observed, &plan), []);
         let now: Timestamp = "2026-01-03T00:00:00.5Z".parse().unwrap();
         let status = status(&observed, &resolved, &plan, Outcome::default(), now);
+        let shown = kubeflow_shows(&observed, &status);
         let status = serde_json::to_string_pretty(&status).unwrap();
-        insta::assert_snapshot!(format!("{plan}status {status}"));
+        insta::assert_snapshot!(format!("{plan}status {status}\nKubeflow's web app shows {shown}"));
     });
+}
+
+/// What Kubeflow's web app makes of a status, by its own rules (`crud-web-apps/jupyter`, `status.py`): the first that
+/// matches. Its grace of ten seconds for a new Notebook is left out.
+fn kubeflow_shows(observed: &Observed, status: &NotebookStatus) -> String {
+    let stopped = observed.notebook.annotations().contains_key(STOPPED);
+    let waiting = status.container_state.waiting.as_ref();
+    let with_reason = status.conditions.iter().find(|condition| condition.reason.is_some());
+    if stopped && status.ready_replicas == 0 {
+        "stopped".to_owned()
+    } else if stopped {
+        "waiting: Notebook Server is stopping.".to_owned()
+    } else if observed.notebook.metadata.deletion_timestamp.is_some() {
+        "terminating".to_owned()
+    } else if status.ready_replicas == 1 {
+        "ready".to_owned()
+    } else if let Some(waiting) = waiting {
+        let or = |text: &Option<String>, none: &str| text.clone().unwrap_or_else(|| none.to_owned());
+        let message = or(&waiting.message, "No available message for container state.");
+        format!("warning: {}: {message}", or(&waiting.reason, "Undefined"))
+    } else if let Some(condition) = with_reason {
+        let message = condition.message.as_ref().expect("its list answers with HTTP 500 without one");
+        format!("warning: {}: {message}", condition.reason.as_ref().unwrap())
+    } else {
+        "warning: Couldn't find any information for the status of this notebook.".to_owned()
+    }
 }
 
 fn text() -> impl Strategy<Value = String> {

@@ -66,6 +66,7 @@ impl Desk {
             pods: pods.as_reader(),
             quotas: StoreWriter::default().as_reader(),
             limit_ranges: StoreWriter::default().as_reader(),
+            nodes: StoreWriter::default().as_reader(),
             evidence: Arc::default(),
         };
         let writer = Writer::new(client, Claim::always(), Arc::new(Metrics::default()));

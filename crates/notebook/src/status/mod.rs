@@ -49,7 +49,7 @@ pub fn status(
         // What the StatefulSet's count follows, a moment later. A pod that is ending counts while it is ready: Kubeflow's
         // web app shows "stopping" by it.
         ready_replicas: i32::from(pod.is_some_and(SlimPod::has_condition_ready)),
-        container_state: pod.map(|pod| container_state(pod, observed, server)).unwrap_or_default(),
+        container_state: pod.map(|pod| container_state(pod, observed, server, &why)).unwrap_or_default(),
         conditions,
         phase: Some(why.phase),
         reason: (why.phase != Phase::Running).then_some(why.reason),
@@ -65,7 +65,10 @@ pub fn status(
 pub fn may_wait(before: &NotebookStatus, after: &NotebookStatus) -> bool {
     let passing = |status: &NotebookStatus| {
         status.phase == Some(Phase::Starting)
-            && matches!(status.reason, Some(Reason::Pending | Reason::Starting | Reason::Restarting))
+            && matches!(
+                status.reason,
+                Some(Reason::Pending | Reason::Starting | Reason::ImagePull | Reason::Restarting)
+            )
     };
     passing(after) && (before.phase.is_none() || passing(before) || before.phase == Some(Phase::Stopped))
 }
@@ -143,12 +146,17 @@ fn mirrored(pod: &SlimPod) -> impl Iterator<Item = Condition> {
 }
 
 /// The state of the container that is named like the Notebook, as in Kubeflow, or else of the first one: names differ
-/// with `generateName`, and nobody should see an empty state for it.
-fn container_state(pod: &SlimPod, observed: &Observed, server: Option<&str>) -> ContainerState {
+/// with `generateName`, and nobody should see an empty state for it. Kubeflow's web app shows the message of one that
+/// waits; where kubelet has none, it is what the Notebook waits for.
+fn container_state(pod: &SlimPod, observed: &Observed, server: Option<&str>, why: &Why) -> ContainerState {
     let own = observed.notebook.metadata.name.as_deref();
     let of = |name: &str| pod.status.container_statuses.iter().find(|status| status.name == name);
     let found = own.and_then(of).or_else(|| server.and_then(of));
-    found.and_then(|status| status.state.clone()).map(ContainerState::from).unwrap_or_default()
+    let mut state = found.and_then(|status| status.state.clone()).map(ContainerState::from).unwrap_or_default();
+    if let Some(waiting) = state.waiting.as_mut().filter(|waiting| waiting.message.is_none()) {
+        waiting.message = Some(why.message.clone());
+    }
+    state
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use carrel_api::vocabulary::STOPPED;
 use carrel_runtime::apply::WriteError;
 use kube::ResourceExt;
 
-use super::{Outcome, pod};
+use super::Outcome;
+use super::pod::{self, Waiting};
 use crate::observe::Observed;
 use crate::plan::{self, Cause, Plan};
 use crate::rejection::{is_about_room, rejection};
@@ -45,6 +46,7 @@ const CHECKS: &[fn(&Case<'_>) -> Option<Why>] = &[
     restarting,
     running,
     write_failed,
+    evicted,
     pod_ends,
     no_room,
     pod_rejected,
@@ -128,6 +130,12 @@ fn write_failed(case: &Case<'_>) -> Option<Why> {
     }
 }
 
+/// While it ends; the next pod's own state is told after.
+fn evicted(case: &Case<'_>) -> Option<Why> {
+    let (reason, message) = pod::evicted(case.observed.pod.as_ref()?)?;
+    Some(Why::new(Phase::Starting, reason, message))
+}
+
 /// Its containers end with it, which is no crash.
 fn pod_ends(case: &Case<'_>) -> Option<Why> {
     case.observed.pod.as_ref()?.metadata.deletion_timestamp.as_ref()?;
@@ -163,7 +171,11 @@ fn pod_rejected(case: &Case<'_>) -> Option<Why> {
 }
 
 fn pod_waits(case: &Case<'_>) -> Option<Why> {
-    let (reason, message) = pod::waits(case.observed.pod.as_ref()?)?;
+    let (reason, message) = pod::waits(Waiting {
+        pod: case.observed.pod.as_ref()?,
+        around: &case.observed.around,
+        spec: case.resolved.as_ref().ok().map(|resolved| &resolved.pod),
+    })?;
     Some(Why::new(Phase::Starting, reason, message))
 }
 

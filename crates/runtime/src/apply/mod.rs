@@ -46,13 +46,14 @@ pub struct Writer {
     claim: Claim,
     ledger: Arc<Ledger>,
     budget: Arc<Budget>,
+    echoes: Arc<Budget>,
     metrics: Arc<Metrics>,
 }
 
 impl Writer {
     /// A writer that writes only while `claim` holds.
     pub fn new(client: Client, claim: Claim, metrics: Arc<Metrics>) -> Self {
-        Self { client, claim, ledger: Arc::default(), budget: Arc::default(), metrics }
+        Self { client, claim, ledger: Arc::default(), budget: Arc::default(), echoes: Arc::default(), metrics }
     }
 
     /// What this writer wrote; feeds tell it of children that go.
@@ -203,8 +204,24 @@ impl Writer {
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
     {
+        self.say(object, notice, &self.budget).await
+    }
+
+    /// Sends an Event about an object that repeats what was said of one of its children, if not too many were. These are
+    /// counted apart: a noisy child does not silence what we say ourselves.
+    pub async fn echo<K>(&self, object: &K, notice: &Notice) -> Result<(), WriteError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        self.say(object, notice, &self.echoes).await
+    }
+
+    async fn say<K>(&self, object: &K, notice: &Notice, budget: &Budget) -> Result<(), WriteError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
         let key = Key::of(object);
-        if !self.budget.take(&key) {
+        if !self.may_write() || !budget.take(&key) {
             return Ok(());
         }
         let api = Api::<Event>::namespaced(self.client.clone(), &key.namespace);
@@ -215,6 +232,7 @@ impl Writer {
     /// The object is gone, and what was counted of it with it.
     pub fn forget(&self, key: &Key) {
         self.budget.forget(key);
+        self.echoes.forget(key);
     }
 
     async fn send<T>(

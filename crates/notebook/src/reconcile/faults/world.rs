@@ -384,6 +384,7 @@ fn stores(state: &State) -> Stores {
         pods: filled(state, PODS),
         quotas: filled(state, QUOTAS),
         limit_ranges: filled(state, "limitranges"),
+        nodes: StoreWriter::default().as_reader(),
         evidence: Arc::default(),
     }
 }
