@@ -15,6 +15,7 @@
 //! | [`hush`] | words that may wait a moment, since better ones may come |
 //! | [`notice`] | Events about our objects: one a change, and a bounded number |
 //! | [`quantity`] | Kubernetes quantities as numbers |
+//! | [`served`] | whether the cluster has a kind that it may lack |
 //! | [`metrics`], [`process`] | what the process shows of itself, and how it starts and ends |
 
 pub mod apply;
@@ -30,6 +31,7 @@ pub mod metrics;
 pub mod notice;
 pub mod process;
 pub mod quantity;
+pub mod served;
 pub mod statuses;
 pub mod wake;
 
