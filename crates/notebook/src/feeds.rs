@@ -22,8 +22,15 @@ use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
 use crate::observe::Stores;
+use crate::route_feed::RouteFeed;
+use crate::routing::Routing;
 use crate::slim_pod::SlimPod;
 use crate::start::Shared;
+
+/// Selects the children that Carrel made.
+pub(crate) fn ours() -> String {
+    format!("{MANAGED_BY}={MANAGED_BY_CARREL}")
+}
 
 /// What the controller looks after.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +42,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    fn api<K>(&self, client: Client) -> Api<K>
+    pub(crate) fn api<K>(&self, client: Client) -> Api<K>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
     {
@@ -52,17 +59,19 @@ pub(crate) struct Feeds {
     stateful_sets: Feed<StatefulSet>,
     services: Feed<Service>,
     pods: Feed<SlimPod>,
+    routes: RouteFeed,
     evidence: Arc<Evidence>,
     events: Pending,
 }
 
 impl Feeds {
-    pub(crate) fn new(health: &Health) -> Self {
+    pub(crate) fn new(health: &Health, routing: &Routing) -> Self {
         Self {
             notebooks: Feed::new("notebooks", health),
             stateful_sets: Feed::new("statefulsets", health),
             services: Feed::new("services", health),
             pods: Feed::new("pods", health),
+            routes: RouteFeed::new(routing, health),
             evidence: Arc::default(),
             events: health.wait_for("events"),
         }
@@ -74,6 +83,7 @@ impl Feeds {
             stateful_sets: self.stateful_sets.store(),
             services: self.services.store(),
             pods: self.pods.store(),
+            routes: self.routes.routes(),
             evidence: self.evidence.clone(),
         }
     }
@@ -84,12 +94,14 @@ impl Feeds {
         self.stateful_sets.listen(wakes(wake.clone(), owner));
         self.services.listen(wakes(wake.clone(), owner));
         self.pods.listen(wakes(wake.clone(), named));
+        self.routes.wake(wake);
     }
 
     /// What must be forgotten with an object: a reconcile is not called for one that is gone.
     pub(crate) fn forget(&mut self, shared: &Arc<Shared>) {
         forget_deleted(&mut self.stateful_sets, shared.clone());
         forget_deleted(&mut self.services, shared.clone());
+        self.routes.forget(shared);
         // Once there is a pod, what kept it from being made is over.
         let evidence = self.evidence.clone();
         self.pods.listen(move |change| {
@@ -131,6 +143,8 @@ impl Feeds {
         wake: &Wake<Notebook>,
         all_heard: oneshot::Sender<()>,
     ) {
+        let notebooks = self.notebooks.store();
+        let all = || notebooks.state().iter().for_each(|notebook| wake.send(ObjectRef::from_obj(notebook.as_ref())));
         let known = self.stateful_sets.store();
         let (evidence, sets) = (self.evidence, known.clone());
         let refusals = watcher::Config::default().fields("involvedObject.kind=StatefulSet,reason=FailedCreate");
@@ -145,7 +159,7 @@ impl Feeds {
                 wake.send(key);
             }
         };
-        let ours = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGED_BY_CARREL}"));
+        let ours = watcher::Config::default().labels(&ours());
         let of_notebooks = watcher::Config::default().labels(NOTEBOOK_NAME);
         let pending = self.events;
         let heard_when_filled = async {
@@ -158,6 +172,7 @@ impl Feeds {
             watch(self.notebooks, client, scope, watcher::Config::default(), metrics),
             watch(self.stateful_sets, client, scope, ours.clone(), metrics),
             watch(self.services, client, scope, ours, metrics),
+            self.routes.watch(client, scope, metrics, all),
             watch(self.pods, client, scope, of_notebooks, metrics),
             heard_when_filled,
         );
@@ -165,7 +180,7 @@ impl Feeds {
 }
 
 fn watch<K>(
-    feed: Feed<K>,
+    mut feed: Feed<K>,
     client: &Client,
     scope: &Scope,
     config: watcher::Config,
@@ -181,16 +196,20 @@ where
         + 'static,
 {
     let events = watcher(scope.api::<K>(client.clone()), config).default_backoff();
-    feed.run(events, metrics.clone())
+    let metrics = metrics.clone();
+    async move { feed.run(events, metrics).await }
 }
 
 /// A listener that wakes the key of each state of a changed object.
-fn wakes<K>(wake: Wake<Notebook>, key: impl Fn(&K) -> Option<ObjectRef<Notebook>>) -> impl Fn(&Change<'_, K>) {
+pub(crate) fn wakes<K>(
+    wake: Wake<Notebook>,
+    key: impl Fn(&K) -> Option<ObjectRef<Notebook>>,
+) -> impl Fn(&Change<'_, K>) {
     move |change| change.states().filter_map(&key).for_each(|key| wake.send(key))
 }
 
 /// The Notebook that owns a child; a child whose owner was taken off is still known by its annotation or name.
-fn owner<K: Resource<DynamicType = ()>>(child: &K) -> Option<ObjectRef<Notebook>> {
+pub(crate) fn owner<K: Resource<DynamicType = ()>>(child: &K) -> Option<ObjectRef<Notebook>> {
     let namespace = child.namespace()?;
     let owner = child.owner_references().iter().find(|owner| owner.controller == Some(true));
     let name = match owner {
@@ -207,7 +226,7 @@ fn named(pod: &SlimPod) -> Option<ObjectRef<Notebook>> {
     Some(ObjectRef::new(name).within(&pod.namespace()?))
 }
 
-fn forget_deleted<K>(feed: &mut Feed<K>, shared: Arc<Shared>)
+pub(crate) fn forget_deleted<K>(feed: &mut Feed<K>, shared: Arc<Shared>)
 where
     K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
 {

@@ -1,5 +1,7 @@
 //! What the caches hold of a Notebook and its children, taken once at the start of a reconcile.
 
+mod route;
+
 use std::sync::Arc;
 
 use carrel_api::notebook::{Notebook, NotebookStatus};
@@ -14,6 +16,8 @@ use kube::{Resource, ResourceExt};
 use crate::names::child_name;
 use crate::slim_pod::SlimPod;
 
+pub use route::{ObservedRoute, Presence, RouteStore, Routes};
+
 /// A Notebook and its children, as last seen.
 #[derive(Clone, Debug)]
 pub struct Observed {
@@ -25,6 +29,8 @@ pub struct Observed {
     pub stateful_set: Child<StatefulSet>,
     /// The Service of its name.
     pub service: Child<Service>,
+    /// The route of it.
+    pub route: ObservedRoute,
     /// The StatefulSet's pod.
     pub pod: Option<Arc<SlimPod>>,
     /// The API server's words where it refused to let the StatefulSet's controller make the pod.
@@ -102,6 +108,8 @@ pub struct Stores {
     pub stateful_sets: Store<StatefulSet>,
     /// Services that Carrel made.
     pub services: Store<Service>,
+    /// Routes that Carrel made, of the one kind that is made.
+    pub routes: Routes,
     /// Pods of notebooks.
     pub pods: Store<SlimPod>,
     /// What Events say of StatefulSets.
@@ -124,6 +132,7 @@ impl Stores {
             status: newer.or_else(stored).unwrap_or_default(),
             stateful_set,
             service: Child::of(get(&self.services, &key.namespace, &child), &notebook),
+            route: self.routes.observe(&notebook),
             pod,
             notebook,
         }

@@ -25,6 +25,7 @@ use crate::Settings;
 use crate::feeds::{Feeds, Scope};
 use crate::observe::Stores;
 use crate::reconcile::{House, Next, reconcile};
+use crate::route_feed::known;
 
 /// The controller's name in logs and metrics.
 const NAME: &str = "notebook";
@@ -58,7 +59,7 @@ pub fn start(
     controller: Controller,
     end: impl Future<Output = ()> + Clone + Send + Sync + 'static,
 ) -> impl Future<Output = ()> {
-    let feeds = Feeds::new(&controller.health);
+    let feeds = Feeds::new(&controller.health, &controller.settings.routing);
     run(controller, feeds, end)
 }
 
@@ -128,6 +129,7 @@ async fn filled(stores: &Stores, heard: oneshot::Receiver<()>) -> Option<()> {
     stores.stateful_sets.wait_until_ready().await.ok()?;
     stores.services.wait_until_ready().await.ok()?;
     stores.pods.wait_until_ready().await.ok()?;
+    known(&stores.routes).await?;
     heard.await.ok()
 }
 

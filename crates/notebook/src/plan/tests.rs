@@ -2,7 +2,7 @@ use super::*;
 use crate::Settings;
 use crate::resolve::resolve;
 use crate::status::{Outcome, status};
-use crate::testing::story;
+use crate::testing::{settings, story};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
@@ -10,8 +10,9 @@ use proptest::prelude::*;
 #[test]
 fn stories() {
     insta::glob!("../../stories", "*.yaml", |path| {
-        let observed = story(&std::fs::read_to_string(path).unwrap());
-        let resolved = resolve(&observed, &Settings::default());
+        let text = std::fs::read_to_string(path).unwrap();
+        let observed = story(&text);
+        let resolved = resolve(&observed, &settings(&text));
         let plan = plan(&observed, &resolved);
         assert_eq!(lint(&observed, &plan), []);
         let now: Timestamp = "2026-01-03T00:00:00.5Z".parse().unwrap();

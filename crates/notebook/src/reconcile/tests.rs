@@ -63,6 +63,7 @@ impl Desk {
             stateful_sets: stateful_sets.as_reader(),
             services: services.as_reader(),
             pods: pods.as_reader(),
+            routes: crate::observe::Routes::off(),
             evidence: Arc::default(),
         };
         let writer = Writer::new(client, Claim::always(), Arc::new(Metrics::default()));

@@ -44,7 +44,7 @@ fn an_empty_list_of_ports_is_no_list() {
 fn the_volumes_group_is_set_unless_the_admin_or_the_owner_says_otherwise() {
     let spec = "{containers: [{name: a, image: i}]}";
     assert_eq!(resolved(spec).pod.security_context.unwrap().fs_group, Some(100));
-    let without = resolve(&asks_for(spec), &Settings { add_fs_group: false }).unwrap();
+    let without = resolve(&asks_for(spec), &Settings { add_fs_group: false, ..Settings::default() }).unwrap();
     assert_eq!(without.pod.security_context, None);
 }
 

@@ -362,6 +362,7 @@ fn stores(state: &State) -> Stores {
         stateful_sets: filled(state, "statefulsets"),
         services: filled(state, "services"),
         pods: filled(state, PODS),
+        routes: crate::observe::Routes::off(),
         evidence: Arc::default(),
     }
 }
