@@ -2,11 +2,12 @@
 //!
 //! One change goes: feeds fill stores and wake keys ([`start`]); [`observe`] reads memory; [`resolve`] turns spec, names
 //! and stop state once into a value that can't be wrong, or a refusal; [`children`], [`plan`] and [`status`] compute
-//! from it; `reconcile` writes what differs. Only `feeds`, `route_feed`, `reconcile` and
+//! from it; `reconcile` writes what differs. Only `feeds`, `route_feed`, `leftovers`, `reconcile` and
 //! `start` do I/O.
 
 pub mod children;
 mod feeds;
+mod leftovers;
 pub mod names;
 pub mod notices;
 pub mod observe;

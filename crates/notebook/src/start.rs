@@ -23,6 +23,7 @@ use tracing::{Instrument, debug, info_span, warn};
 
 use crate::Settings;
 use crate::feeds::{Feeds, Scope};
+use crate::leftovers::remove_when_leading;
 use crate::observe::Stores;
 use crate::reconcile::{House, Next, reconcile};
 use crate::route_feed::known;
@@ -80,6 +81,7 @@ async fn run(controller: Controller, mut feeds: Feeds, end: impl Future<Output =
         wake: wake.clone(),
         metrics: metrics.clone(),
     });
+    let (routing, writer) = (shared.house.settings.routing.clone(), shared.house.writer.clone());
     feeds.wake(&wake);
     feeds.forget(&shared);
 
@@ -111,6 +113,7 @@ async fn run(controller: Controller, mut feeds: Feeds, end: impl Future<Output =
     tokio::select! {
         () = runner => {}
         () = feeds.watch(&client, &scope, &metrics, &wake, all_heard) => {}
+        () = remove_when_leading(claim.clone(), &client, &scope, &routing, &writer) => {}
         () = wake_all_when_leading(claim, stores.notebooks.clone(), wake.clone()) => {}
     }
 }
