@@ -60,6 +60,11 @@ pub(crate) fn kube_source(module: &str, yes: bool) -> Result<PathBuf> {
     Module::new("kube", &home()?.join("bin"), KUBERNETES)?.directory_of(module, yes)
 }
 
+/// The unpacked sources of a module that `dev/cluster/routes` pins.
+pub(crate) fn route_source(module: &str, yes: bool) -> Result<PathBuf> {
+    Module::new("routes", &home()?.join("bin"), "")?.directory_of(module, yes)
+}
+
 /// The version that the programs of Kubernetes report, as linker flags.
 fn version_flags() -> String {
     let mut flags = "-s -w".to_owned();

@@ -11,5 +11,6 @@ mod process;
 mod reasons;
 mod refusals;
 mod restarts;
+mod routes;
 mod status;
 mod takeover;
