@@ -16,6 +16,7 @@ use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 
 use super::super::*;
+use crate::observe::{Presence, RouteStore, Routes};
 
 /// How a request fails.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -69,6 +70,7 @@ pub(super) struct World {
 }
 
 const PODS: &str = "pods";
+const ROUTES: &str = "virtualservices";
 
 impl World {
     pub(super) fn new(fault: Option<(usize, Fault, When)>) -> Self {
@@ -120,6 +122,10 @@ impl World {
             "statefulsets",
             json!({"kind": "StatefulSet", "metadata": meta, "spec": {"replicas": 1, "selector": {}, "updateStrategy": strategy, "template": template}}),
         );
+        let mut meta = meta;
+        meta["name"] = "notebook-team-a-iris".into();
+        let spec = json!({"hosts": ["*"], "http": [{"timeout": "300s"}]});
+        state.put(ROUTES, json!({"kind": "VirtualService", "metadata": meta, "spec": spec}));
     }
 
     /// Everybody works until nothing moves and nobody waits any more. Our controller is woken as it is in a cluster: by a
@@ -276,7 +282,7 @@ impl State {
                 let mut object = body.clone();
                 if let Some(old) = old {
                     let theirs = old["metadata"]["labels"]["app.kubernetes.io/managed-by"] != "carrel";
-                    if theirs && !path.contains("force") && kind == "statefulsets" {
+                    if theirs && !path.contains("force") && [ROUTES, "statefulsets"].contains(&kind) {
                         let details = json!({"causes": [{"reason": "FieldManagerConflict", "message": "x"}]});
                         return (409, json!({"details": details, "reason": "Conflict"}));
                     }
@@ -300,7 +306,7 @@ fn house(state: &Arc<Mutex<State>>) -> House {
     );
     let writer = Writer::new(client, Claim::always(), Arc::new(Metrics::default()));
     House {
-        settings: Settings::default(),
+        settings: Settings { routing: crate::testing::istio(), ..Settings::default() },
         stores: stores(&state.lock().unwrap()),
         writer,
         statuses: Statuses::default(),
@@ -362,7 +368,10 @@ fn stores(state: &State) -> Stores {
         stateful_sets: filled(state, "statefulsets"),
         services: filled(state, "services"),
         pods: filled(state, PODS),
-        routes: crate::observe::Routes::off(),
+        routes: Routes {
+            store: RouteStore::VirtualService(filled(state, ROUTES)),
+            presence: tokio::sync::watch::channel(Presence::There).1,
+        },
         evidence: Arc::default(),
     }
 }
