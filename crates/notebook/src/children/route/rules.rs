@@ -1,11 +1,14 @@
 //! What an owner may say of a route, by Kubeflow's annotations.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use carrel_api::notebook::Reason;
 use carrel_api::vocabulary::{HEADERS_REQUEST_SET, REWRITE_URI};
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::resolve::Refusal;
 use crate::routing::Routing;
@@ -58,12 +61,12 @@ fn rewrite(text: &str) -> Result<String, String> {
 }
 
 fn headers(text: &str) -> Result<BTreeMap<String, String>, String> {
-    // `null` is what Kubeflow's web app may write for none.
-    let headers: Option<BTreeMap<String, String>> =
+    // `null` is none, as in Kubeflow.
+    let pairs: Option<Pairs> =
         serde_json::from_str(text).map_err(|error| format!("it must be a JSON object of texts: {error}"))?;
-    let headers = headers.unwrap_or_default();
+    let Pairs(pairs) = pairs.unwrap_or_default();
     let mut seen = BTreeMap::new();
-    for (name, value) in &headers {
+    for (name, value) in &pairs {
         let parsed: HeaderName = name.parse().map_err(|_| format!("{name:?} is no name of a header"))?;
         HeaderValue::from_str(value)
             .map_err(|_| format!("the value of {name} has a character that a header can't have"))?;
@@ -71,7 +74,35 @@ fn headers(text: &str) -> Result<BTreeMap<String, String>, String> {
             return Err(format!("{other} and {name} are the same header"));
         }
     }
-    Ok(headers)
+    Ok(pairs.into_iter().collect())
+}
+
+/// A JSON object of texts in which a name that stands twice is there twice: a map would drop one without a word.
+#[derive(Default)]
+struct Pairs(Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PairsVisitor)
+    }
+}
+
+struct PairsVisitor;
+
+impl<'de> Visitor<'de> for PairsVisitor {
+    type Value = Pairs;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+        let mut pairs = Vec::new();
+        while let Some(pair) = map.next_entry()? {
+            pairs.push(pair);
+        }
+        Ok(Pairs(pairs))
+    }
 }
 
 #[cfg(test)]
@@ -111,6 +142,7 @@ mod tests {
             (r#"{"": "1"}"#, "\"\" is no name of a header"),
             (r#"{"X-A": "a\r\nX-B: b"}"#, "the value of X-A has a character"),
             (r#"{"X-A": "1", "x-a": "2"}"#, "X-A and x-a are the same header"),
+            (r#"{"X-A": "1", "X-A": "2"}"#, "X-A and X-A are the same header"),
         ] {
             let (reason, said) = read(HEADERS_REQUEST_SET, text).unwrap_err();
             assert_eq!(reason, Reason::RouteInvalid);
