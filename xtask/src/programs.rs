@@ -1,4 +1,4 @@
-//! The cluster's programs, compiled from the two Go modules of `dev/cluster` when their sources changed.
+//! The cluster's programs, compiled from two of the Go modules of `dev/cluster` when their sources changed.
 
 use std::fs;
 use std::os::unix::fs::symlink;
