@@ -2,6 +2,7 @@
 //! fails again and again. The API that is missing is noticed when it appears, and one that goes when it goes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -76,8 +77,10 @@ impl SlimCrd {
     }
 }
 
-/// Follows the CRD of this name and tells whether the API server serves this version of it, whenever that changes. Ends only
-/// if the process may not read the CRD; then the kind is taken to be there, as its own watch will tell.
+/// How often a process that may not read the CRD asks whether the kind is there, which everybody may ask.
+const ASK_AGAIN: Duration = Duration::from_mins(1);
+
+/// Follows the CRD of this name and tells whether the API server serves this version of it, whenever that changes. Never ends.
 pub async fn follow(
     client: &Client,
     crd: &'static str,
@@ -87,31 +90,44 @@ pub async fn follow(
 ) {
     let config = watcher::Config::default().fields(&format!("metadata.name={crd}"));
     let events = watcher(Api::<SlimCrd>::all(client.clone()), config).default_backoff();
-    hear(events, crd, version, metrics, told).await;
+    hear(events, crd, version, &metrics, &told).await;
+    let (plural, group) = crd.split_once('.').unwrap_or((crd, ""));
+    let group_version = format!("{group}/{version}");
+    loop {
+        match client.list_api_group_resources(&group_version).await {
+            Ok(list) => tell(&told, list.resources.iter().any(|resource| resource.name == plural)),
+            Err(kube::Error::Api(status)) if status.code == 404 => tell(&told, false),
+            Err(error) => warn!("asking for {group_version}: {error}; trying again"),
+        }
+        tokio::time::sleep(ASK_AGAIN).await;
+    }
 }
 
+fn tell(told: &watch::Sender<Option<bool>>, is: bool) {
+    told.send_if_modified(|was| was.replace(is) != Some(is));
+}
+
+/// Hears of the CRD until it is known that this process may not read it.
 async fn hear(
     events: impl Stream<Item = watcher::Result<Event<SlimCrd>>>,
     crd: &'static str,
     version: &'static str,
-    metrics: Arc<Metrics>,
-    told: watch::Sender<Option<bool>>,
+    metrics: &Metrics,
+    told: &watch::Sender<Option<bool>>,
 ) {
-    let tell = |is: bool| {
-        told.send_if_modified(|was| was.replace(is) != Some(is));
-    };
     let mut listed = false;
     let mut events = std::pin::pin!(events);
     while let Some(event) = events.next().await {
         match event {
             Ok(Event::Init) => listed = false,
             Ok(Event::InitApply(crd)) => listed = crd.serves(version),
-            Ok(Event::InitDone) => tell(listed),
-            Ok(Event::Apply(crd)) => tell(crd.serves(version)),
-            Ok(Event::Delete(_)) => tell(false),
+            Ok(Event::InitDone) => tell(told, listed),
+            Ok(Event::Apply(crd)) => tell(told, crd.serves(version)),
+            Ok(Event::Delete(_)) => tell(told, false),
             Err(error) if is_forbidden(&error) => {
-                warn!("not allowed to watch the CRD {crd} (deploy/manifests has the rule); it is taken to be there");
-                return tell(true);
+                return warn!(
+                    "not allowed to watch the CRD {crd} (deploy/manifests has the rule); whether its kind is there is asked each minute"
+                );
             }
             Err(error) => {
                 metrics.watch_error("customresourcedefinitions");
@@ -132,7 +148,9 @@ fn is_forbidden(error: &watcher::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kube::client::Body;
     use serde_json::json;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn crd(version: &str, established: &str) -> SlimCrd {
         serde_json::from_value(json!({
@@ -145,7 +163,7 @@ mod tests {
 
     async fn told(events: Vec<watcher::Result<Event<SlimCrd>>>) -> Option<bool> {
         let (sender, told) = watch::channel(None);
-        hear(futures::stream::iter(events), "routes.example.org", "v1", Arc::default(), sender).await;
+        hear(futures::stream::iter(events), "routes.example.org", "v1", &Metrics::default(), &sender).await;
         *told.borrow()
     }
 
@@ -169,10 +187,39 @@ mod tests {
         assert_eq!(told(events).await, Some(false), "it went while the watch was down");
     }
 
-    #[tokio::test]
-    async fn without_the_right_to_read_it_the_kind_is_taken_to_be_there() {
-        let status = serde_json::from_value(json!({"status": "Failure", "code": 403, "reason": "Forbidden"})).unwrap();
-        let refused = watcher::Error::InitialListFailed(kube::Error::Api(status));
-        assert_eq!(told(vec![Err(refused)]).await, Some(true));
+    /// Who may not read the CRD asks for the group's kinds, which come at the third time.
+    #[tokio::test(start_paused = true)]
+    async fn without_the_right_to_read_it_the_kind_is_noticed_all_the_same() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
+        let answer = move |request: http::Request<Body>| {
+            let (code, body) = if request.uri().path() == "/apis/example.org/v1" {
+                match count.fetch_add(1, Ordering::Relaxed) {
+                    0 => (404, json!({"status": "Failure", "code": 404})),
+                    1 => (200, json!({"groupVersion": "example.org/v1", "resources": []})),
+                    _ => (
+                        200,
+                        json!({"groupVersion": "example.org/v1", "resources": [
+                        {"name": "routes", "singularName": "route", "namespaced": true, "kind": "Route", "verbs": ["list"]}]}),
+                    ),
+                }
+            } else {
+                (403, json!({"status": "Failure", "code": 403, "reason": "Forbidden"}))
+            };
+            let response = http::Response::builder().status(code).body(Body::from(body.to_string().into_bytes()));
+            async move { Ok::<_, std::convert::Infallible>(response.unwrap()) }
+        };
+        let client = Client::new(tower::service_fn(answer), "default");
+        let (sender, mut told) = watch::channel(None);
+        let following = follow(&client, "routes.example.org", "v1", Arc::default(), sender);
+        let waiting = async {
+            told.wait_for(|told| *told == Some(false)).await.unwrap();
+            told.wait_for(|told| *told == Some(true)).await.unwrap();
+        };
+        tokio::select! {
+            () = following => panic!("it never ends"),
+            () = waiting => {}
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 3);
     }
 }

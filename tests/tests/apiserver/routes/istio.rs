@@ -1,9 +1,10 @@
 //! VirtualServices: as Kubeflow's, one of Kubeflow's taken over, one of a stranger's left alone, and all gone with the setting.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use carrel_tests::{Audit, Desk, eventually};
+use carrel_tests::{Audit, Controllers, Desk, eventually, given};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
@@ -168,7 +169,11 @@ async fn routes_go_with_their_setting_and_nobody_elses_do() -> Result<()> {
     stranger["metadata"]["labels"] = json!({"app.kubernetes.io/managed-by": "carrel"});
     desk.create(&stranger.to_string()).await?;
 
-    desk.restart_with(&["--routing=ingress"]).await?;
+    // As in a cluster, with a lease.
+    desk.controllers.take().unwrap().stop().await?;
+    let (kubeconfig, lease) = (given("CARREL_KUBECONFIG")?, format!("--lease-name={}", desk.namespace));
+    let arguments = ["--routing=ingress", "--namespace", &desk.namespace, &lease];
+    desk.controllers = Some(Controllers::start(Path::new(&kubeconfig), &arguments)?);
     route(&desk, "Ingress", "one").await?;
     is_gone(&desk, KIND, &name(&desk, "one")).await?;
     let log = desk.controllers.as_ref().unwrap().log();
