@@ -257,7 +257,7 @@ async fn whose_a_taken_name_is_takes_one_read_and_is_told() {
 async fn a_route_is_written_last_and_its_refusal_is_the_routes_alone() {
     let desk = Desk::with_routes(|word| if word == ROUTE { Mood::Refuses } else { Mood::Takes });
     let (result, sent) = desk.reconcile().await;
-    assert_eq!(sent, [SERVICE, SET, ROUTE, STATUS, "Event Created"]);
+    assert_eq!(sent, [SERVICE, SET, ROUTE, STATUS, "Event Created", "Event Refused"]);
     assert_eq!(result.unwrap_err().retry(), Retry::Late);
     let status = desk.answers.lock().unwrap()[2]["status"].clone();
     assert_eq!((&status["phase"], &status["reason"]), (&json!("Starting"), &json!("Pending")));
@@ -269,7 +269,7 @@ async fn a_route_is_written_last_and_its_refusal_is_the_routes_alone() {
 async fn whose_the_name_of_a_route_is_takes_one_read_and_no_other_child_is_written_again() {
     let desk = Desk::with_routes(|word| if word == ROUTE { Mood::Taken } else { Mood::Takes });
     let (result, sent) = desk.reconcile().await;
-    assert_eq!(sent, [SERVICE, SET, ROUTE, &ROUTE.replace("PATCH", "GET"), STATUS, "Event Created"]);
+    assert_eq!(sent, [SERVICE, SET, ROUTE, &ROUTE.replace("PATCH", "GET"), STATUS, "Event Created", "Event NameTaken"]);
     assert_eq!(result.unwrap_err().retry(), Retry::Soon);
     let status = desk.answers.lock().unwrap()[2]["status"].clone();
     let routed = status["conditions"].as_array().unwrap().iter().find(|one| one["type"] == "Routed").unwrap();
