@@ -19,8 +19,14 @@ pub struct Controllers {
 impl Controllers {
     /// Starts the controllers for one namespace, without a lease, so that tests do not meet.
     pub fn of(namespace: &str) -> Result<Self> {
+        Self::with(namespace, &[])
+    }
+
+    /// The same, with these arguments too.
+    pub fn with(namespace: &str, arguments: &[&str]) -> Result<Self> {
         let kubeconfig = crate::given("CARREL_KUBECONFIG")?;
-        Self::start(Path::new(&kubeconfig), &["--namespace", namespace, "--leader-elect=false"])
+        let own = ["--namespace", namespace, "--leader-elect=false"];
+        Self::start(Path::new(&kubeconfig), &[&own, arguments].concat())
     }
 
     /// Starts the controllers with these arguments.

@@ -30,11 +30,25 @@ pub struct Desk {
 impl Desk {
     /// A new namespace with a controller that is ready.
     pub async fn new() -> Result<Self> {
+        Self::with(&[]).await
+    }
+
+    /// The same, with these arguments for the controller.
+    pub async fn with(arguments: &[&str]) -> Result<Self> {
         let mut desk = Self::without_controllers().await?;
-        let controllers = Controllers::of(&desk.namespace)?;
-        controllers.ready().await?;
-        desk.controllers = Some(controllers);
+        desk.restart_with(arguments).await?;
         Ok(desk)
+    }
+
+    /// Ends the controller, if there is one, and starts another with these arguments.
+    pub async fn restart_with(&mut self, arguments: &[&str]) -> Result<()> {
+        if let Some(controllers) = self.controllers.take() {
+            controllers.stop().await?;
+        }
+        let controllers = Controllers::with(&self.namespace, arguments)?;
+        controllers.ready().await?;
+        self.controllers = Some(controllers);
+        Ok(())
     }
 
     /// A new namespace alone.

@@ -1,4 +1,4 @@
-//! The cluster's programs, compiled from the two Go modules of `dev/cluster` when their sources changed.
+//! The cluster's programs, compiled from two of the Go modules of `dev/cluster` when their sources changed.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -58,6 +58,11 @@ pub(crate) fn node_fingerprint() -> Result<String> {
 /// The unpacked sources of a module that `dev/cluster/kube` depends on.
 pub(crate) fn kube_source(module: &str, yes: bool) -> Result<PathBuf> {
     Module::new("kube", &home()?.join("bin"), KUBERNETES)?.directory_of(module, yes)
+}
+
+/// The unpacked sources of a module that `dev/cluster/routes` pins.
+pub(crate) fn route_source(module: &str, yes: bool) -> Result<PathBuf> {
+    Module::new("routes", &home()?.join("bin"), "")?.directory_of(module, yes)
 }
 
 /// The version that the programs of Kubernetes report, as linker flags.

@@ -42,6 +42,11 @@ pub const TAKEN_OVER: &str = "carrel.dev/taken-over";
 /// StatefulSet annotation: the fields of the template that changed since the running pod was made, as JSON.
 pub const WAITING: &str = "carrel.dev/waiting";
 
+/// Annotation of Kubeflow's: the path that the server sees in the place of its own (`/` for servers that know no prefix).
+pub const REWRITE_URI: &str = "notebooks.kubeflow.org/http-rewrite-uri";
+/// Annotation of Kubeflow's: headers that the route sets on each request, as a JSON object of texts.
+pub const HEADERS_REQUEST_SET: &str = "notebooks.kubeflow.org/http-headers-request-set";
+
 /// Environment variable that tells a server under which path it is reached (Kubeflow's contract with its images).
 pub const NB_PREFIX: &str = "NB_PREFIX";
 /// Where a server works if its container does not say: the home of Kubeflow's and Jupyter's images.

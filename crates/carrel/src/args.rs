@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::routing::RoutingArgs;
+
 /// Notebooks, volumes, TensorBoards and the teams that use them, as a service on any Kubernetes.
 #[derive(Debug, Parser)]
 #[command(version, about, long_about = None)]
@@ -77,6 +79,10 @@ pub(crate) struct ControllersArgs {
     /// What is logged: a level, or directives such as `info,carrel_notebook=debug`.
     #[arg(long, env = "CARREL_LOG", default_value = "info", value_name = "FILTER")]
     pub(crate) log: String,
+
+    // Last, as its heading would stand over what follows.
+    #[command(flatten)]
+    pub(crate) routing: RoutingArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -88,7 +94,7 @@ pub(crate) enum LogFormat {
 }
 
 /// Kubeflow takes anything but `true` for false; here a slip of the pen is told.
-fn truth(text: &str) -> Result<bool, String> {
+pub(crate) fn truth(text: &str) -> Result<bool, String> {
     match text {
         "true" => Ok(true),
         "false" | "" => Ok(false),

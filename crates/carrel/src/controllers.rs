@@ -17,6 +17,7 @@ use tracing::{error, info};
 
 use crate::args::ControllersArgs;
 use crate::logs;
+use crate::routing::RoutingError;
 
 /// Why the controllers can't start.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,8 @@ pub(crate) enum StartError {
     NoCluster(#[from] Box<kube::config::InferConfigError>),
     #[error("can't make a client from the kubeconfig: {0}")]
     Client(#[from] Box<kube::Error>),
+    #[error(transparent)]
+    Routing(#[from] RoutingError),
     #[error(transparent)]
     Listen(#[from] process::ListenError),
     #[error("the operating system refuses: {0}")]
@@ -44,6 +47,7 @@ pub(crate) fn run(args: ControllersArgs) -> Result<(), StartError> {
 }
 
 async fn serve(args: ControllersArgs) -> Result<(), StartError> {
+    let routing = args.routing.routing()?;
     let metrics = Arc::new(Metrics::default());
     let client = client(&args, metrics.clone()).await?;
     let listener = process::listen(args.listen).await?;
@@ -83,7 +87,7 @@ async fn serve(args: ControllersArgs) -> Result<(), StartError> {
         })
     });
 
-    let settings = Settings { add_fs_group: args.add_fsgroup, watch_nodes: args.watch_nodes };
+    let settings = Settings { add_fs_group: args.add_fsgroup, watch_nodes: args.watch_nodes, routing };
     let controller = Controller { client, scope, settings, claim, health: health.clone(), metrics: metrics.clone() };
     let working = Box::pin(start(controller, end));
     let serving = tokio::spawn(process::serve(listener, health.clone(), metrics.clone(), all_stopped.map(drop)));

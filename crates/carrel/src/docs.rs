@@ -20,6 +20,7 @@ const REASONS_HEAD: &str = "\
 
 Each Notebook says in its condition `Ready` why it is in its state: `kubectl get notebooks` prints the reason in the
 column WHY while the server is not ready, and `kubectl describe notebook NAME` shows the message that goes with it.
+The conditions `RestartRequired` and `Routed` have reasons of their own, marked as such.
 
 | reason | what it means, and what helps |
 |---|---|";

@@ -4,6 +4,7 @@ mod args;
 mod controllers;
 mod docs;
 mod logs;
+mod routing;
 
 use std::process::ExitCode;
 

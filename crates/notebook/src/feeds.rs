@@ -22,12 +22,19 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
+use crate::Settings;
 use crate::hear::Hearing;
 use crate::observe::Stores;
 use crate::room::makes_room;
+use crate::route_feed::RouteFeed;
 use crate::slim_node::SlimNode;
 use crate::slim_pod::SlimPod;
 use crate::start::Shared;
+
+/// Selects the children that Carrel made.
+pub(crate) fn ours() -> String {
+    format!("{MANAGED_BY}={MANAGED_BY_CARREL}")
+}
 
 /// What the controller looks after.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,14 +67,16 @@ pub(crate) struct Feeds {
     limit_ranges: Feed<LimitRange>,
     nodes: Feed<SlimNode>,
     watch_nodes: bool,
+    routes: RouteFeed,
     evidence: Arc<Evidence>,
     hearing: Hearing,
 }
 
 impl Feeds {
     /// The feeds, and what tells when those Events were heard that were there at first.
-    pub(crate) fn new(health: &Health, watch_nodes: bool) -> (Self, Vec<oneshot::Receiver<()>>) {
+    pub(crate) fn new(health: &Health, settings: &Settings) -> (Self, Vec<oneshot::Receiver<()>>) {
         let (hearing, heard) = Hearing::new(health);
+        let watch_nodes = settings.watch_nodes;
         // One that is not watched keeps nobody waiting.
         let of_nodes = if watch_nodes { health } else { &Health::default() };
         let feeds = Self {
@@ -79,6 +88,7 @@ impl Feeds {
             limit_ranges: Feed::new("limitranges", health),
             nodes: Feed::new("nodes", of_nodes),
             watch_nodes,
+            routes: RouteFeed::new(&settings.routing, health),
             evidence: Arc::default(),
             hearing,
         };
@@ -94,6 +104,7 @@ impl Feeds {
             quotas: self.quotas.store(),
             limit_ranges: self.limit_ranges.store(),
             nodes: self.nodes.store(),
+            routes: self.routes.routes(),
             evidence: self.evidence.clone(),
         }
     }
@@ -104,6 +115,7 @@ impl Feeds {
         self.stateful_sets.listen(wakes(wake.clone(), owner));
         self.services.listen(wakes(wake.clone(), owner));
         self.pods.listen(wakes(wake.clone(), named));
+        self.routes.wake(wake);
         // A node that is lost, or back, concerns the pods on it. All else of nodes is in the scheduler's own words.
         let (pods, wake) = (self.pods.store(), wake.clone());
         self.nodes.listen(move |change| {
@@ -141,6 +153,7 @@ impl Feeds {
     pub(crate) fn forget(&mut self, shared: &Arc<Shared>) {
         forget_deleted(&mut self.stateful_sets, shared.clone());
         forget_deleted(&mut self.services, shared.clone());
+        self.routes.forget(shared);
         // Once there is a pod, what kept it from being made is over; and what was said of a pod that is gone.
         let evidence = self.evidence.clone();
         self.pods.listen(move |change| {
@@ -178,8 +191,9 @@ impl Feeds {
     }
 
     /// Runs the watches: one a kind, of ours by label. Never ends.
-    pub(crate) async fn watch(self, client: &Client, scope: &Scope, metrics: &Arc<Metrics>, shared: &Shared) {
-        let ours = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGED_BY_CARREL}"));
+    pub(crate) async fn watch(mut self, client: &Client, scope: &Scope, metrics: &Arc<Metrics>, shared: &Shared) {
+        let all = || shared.house.wake_all();
+        let ours = watcher::Config::default().labels(&ours());
         let of_notebooks = watcher::Config::default().labels(NOTEBOOK_NAME);
         let sets = self.stateful_sets.store();
         let nodes = watcher(Api::<SlimNode>::all(client.clone()), watcher::Config::default()).default_backoff();
@@ -188,6 +202,7 @@ impl Feeds {
             watch(self.notebooks, client, scope, watcher::Config::default(), metrics),
             watch(self.stateful_sets, client, scope, ours.clone(), metrics),
             watch(self.services, client, scope, ours, metrics),
+            self.routes.watch(client, scope, metrics, all),
             watch(self.pods, client, scope, of_notebooks, metrics),
             watch(self.quotas, client, scope, watcher::Config::default(), metrics),
             watch(self.limit_ranges, client, scope, watcher::Config::default(), metrics),
@@ -198,7 +213,7 @@ impl Feeds {
 }
 
 fn watch<K>(
-    feed: Feed<K>,
+    mut feed: Feed<K>,
     client: &Client,
     scope: &Scope,
     config: watcher::Config,
@@ -214,11 +229,15 @@ where
         + 'static,
 {
     let events = watcher(scope.api::<K>(client.clone()), config).default_backoff();
-    feed.run(events, metrics.clone())
+    let metrics = metrics.clone();
+    async move { feed.run(events, metrics).await }
 }
 
 /// A listener that wakes the key of each state of a changed object.
-fn wakes<K>(wake: Wake<Notebook>, key: impl Fn(&K) -> Option<ObjectRef<Notebook>>) -> impl Fn(&Change<'_, K>) {
+pub(crate) fn wakes<K>(
+    wake: Wake<Notebook>,
+    key: impl Fn(&K) -> Option<ObjectRef<Notebook>>,
+) -> impl Fn(&Change<'_, K>) {
     move |change| change.states().filter_map(&key).for_each(|key| wake.send(key))
 }
 
@@ -240,7 +259,7 @@ fn named(pod: &SlimPod) -> Option<ObjectRef<Notebook>> {
     Some(ObjectRef::new(name).within(&pod.namespace()?))
 }
 
-fn forget_deleted<K>(feed: &mut Feed<K>, shared: Arc<Shared>)
+pub(crate) fn forget_deleted<K>(feed: &mut Feed<K>, shared: Arc<Shared>)
 where
     K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
 {

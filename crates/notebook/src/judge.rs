@@ -122,6 +122,13 @@ impl House {
         self.wake(self.turns.reopen(&object.namespace().unwrap_or_default()));
     }
 
+    /// Wakes every Notebook.
+    pub(crate) fn wake_all(&self) {
+        for notebook in self.stores.notebooks.state() {
+            self.wake.send(ObjectRef::from_obj(notebook.as_ref()));
+        }
+    }
+
     /// Wakes a Notebook, if there is one to wake.
     pub(crate) fn wake(&self, key: Option<Key>) {
         if let Some(key) = key {

@@ -40,6 +40,19 @@ pub fn label_value(notebook: &str) -> String {
     if notebook.len() <= 63 { notebook.to_owned() } else { child_name(notebook) }
 }
 
+/// What the name of an object may have at most.
+const LONGEST_OF_OBJECTS: usize = 253;
+
+/// The name of the VirtualService of a Notebook: Kubeflow's, so that one of its controller's is taken over. Where that is too
+/// long it is made of the children's name, which no other Notebook's is.
+pub fn virtual_service_name(namespace: &str, notebook: &str) -> String {
+    let name = format!("notebook-{namespace}-{notebook}");
+    if name.len() <= LONGEST_OF_OBJECTS && !looks_derived(notebook) {
+        return name;
+    }
+    format!("notebook-{namespace}-{}", child_name(notebook))
+}
+
 fn will_do(name: &str) -> bool {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     name.len() <= LONGEST
@@ -77,6 +90,16 @@ mod tests {
         let derived = child_name("a.b");
         assert_ne!(child_name(&derived), derived);
         assert_eq!(child_name("my-xylophone"), "my-xylophone");
+    }
+
+    #[test]
+    fn a_virtual_service_has_kubeflows_name_where_that_is_possible() {
+        assert_eq!(virtual_service_name("team-a", "iris"), "notebook-team-a-iris");
+        assert_eq!(virtual_service_name("team-a", "9.b"), "notebook-team-a-9.b");
+        let (namespace, long) = ("n".repeat(63), "l".repeat(253));
+        let name = virtual_service_name(&namespace, &long);
+        assert!(name.len() <= 253 && name.ends_with(&child_name(&long)), "{name}");
+        assert_ne!(virtual_service_name(&namespace, &child_name(&long)), name);
     }
 
     proptest! {

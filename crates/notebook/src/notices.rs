@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use carrel_api::notebook::{NotebookStatus, Phase, READY, Reason};
+use carrel_api::notebook::{Condition, NotebookStatus, Phase, READY, ROUTED, Reason};
 use carrel_runtime::notice::{Notice, Tone};
 
 /// The Events for a status that is written over another.
@@ -16,6 +16,7 @@ pub fn notices(before: &NotebookStatus, after: &NotebookStatus) -> Vec<Notice> {
         let message = "StatefulSet and Service are made".to_owned();
         notices.push(Notice { tone: Tone::Normal, reason: "Created".into(), message });
     }
+    notices.extend(misrouted(before, after));
     if !changed {
         return notices;
     }
@@ -38,10 +39,22 @@ pub fn notices(before: &NotebookStatus, after: &NotebookStatus) -> Vec<Notice> {
     notices
 }
 
+/// A route that needs its owner or an admin. That the whole cluster lacks its kind is in Carrel's log, and no word a Notebook.
+fn misrouted(before: &NotebookStatus, after: &NotebookStatus) -> Option<Notice> {
+    let routed = after.condition(ROUTED)?;
+    let said = |condition: &Condition| (condition.reason.clone(), condition.message.clone());
+    if before.condition(ROUTED).map(said) == Some(said(routed)) {
+        return None;
+    }
+    let needs_a_person = [Reason::RouteInvalid, Reason::RouteUnsupported, Reason::NameTaken, Reason::Refused];
+    let reason = needs_a_person.into_iter().find(|reason| routed.reason.as_deref() == Some(reason.as_str()))?;
+    let message = routed.message.clone().unwrap_or_default();
+    Some(Notice { tone: Tone::Warning, reason: reason.as_str().into(), message })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use carrel_api::notebook::Condition;
 
     fn status(phase: Phase, reason: Option<Reason>) -> NotebookStatus {
         let ready = Condition { type_: READY.to_owned(), message: Some("why".to_owned()), ..Condition::default() };
@@ -71,6 +84,22 @@ mod tests {
         for pair in life.windows(2) {
             let [(before, _), (after, expected)] = pair else { panic!() };
             assert_eq!(words(before, after), *expected, "{:?}", after.reason);
+        }
+    }
+
+    #[test]
+    fn a_route_that_needs_a_person_is_a_warning_once() {
+        let with = |reason: Reason| {
+            let mut status = status(Phase::Running, None);
+            let (reason, message) = (Some(reason.as_str().to_owned()), Some("why".to_owned()));
+            status.conditions.push(Condition { type_: ROUTED.to_owned(), reason, message, ..Condition::default() });
+            status
+        };
+        let (good, bad, missing) = (with(Reason::Routed), with(Reason::RouteInvalid), with(Reason::RouteApiMissing));
+        let expected = Notice { tone: Tone::Warning, reason: "RouteInvalid".into(), message: "why".into() };
+        assert_eq!(notices(&good, &bad), [expected]);
+        for (before, after) in [(&bad, &bad), (&bad, &good), (&good, &missing)] {
+            assert_eq!(notices(before, after), []);
         }
     }
 

@@ -1,5 +1,7 @@
 //! What the caches hold of a Notebook and its children, taken once at the start of a reconcile.
 
+mod route;
+
 use std::sync::Arc;
 
 use carrel_api::notebook::{Notebook, NotebookStatus};
@@ -18,6 +20,8 @@ use crate::slim_node::SlimNode;
 use crate::slim_pod::SlimPod;
 use crate::surroundings::Surroundings;
 
+pub use route::{ObservedRoute, Presence, RouteStore, Routes};
+
 /// A Notebook and its children, as last seen.
 #[derive(Clone, Debug)]
 pub struct Observed {
@@ -29,6 +33,8 @@ pub struct Observed {
     pub stateful_set: Child<StatefulSet>,
     /// The Service of its name.
     pub service: Child<Service>,
+    /// The route of it.
+    pub route: ObservedRoute,
     /// The StatefulSet's pod.
     pub pod: Option<Arc<SlimPod>>,
     /// The API server's words where it refused to let the StatefulSet's controller make the pod.
@@ -115,6 +121,8 @@ pub struct Stores {
     pub stateful_sets: Store<StatefulSet>,
     /// Services that Carrel made.
     pub services: Store<Service>,
+    /// Routes that Carrel made, of the one kind that is made.
+    pub routes: Routes,
     /// Pods of notebooks.
     pub pods: Store<SlimPod>,
     /// Nodes; none where they are not watched.
@@ -144,6 +152,7 @@ impl Stores {
             stateful_set,
             service: Child::of(get(&self.services, &key.namespace, &child), &notebook),
             around: pod.as_deref().map(|pod| self.around(pod)).unwrap_or_default(),
+            route: self.routes.observe(&notebook),
             pod,
             limits: self.limits(&key.namespace),
             judged: Judged::Not,

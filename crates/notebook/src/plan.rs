@@ -1,5 +1,7 @@
 //! Everything that should happen to a Notebook's children, as a value that prints, and the rules that any plan keeps.
 
+pub(crate) mod route;
+
 use std::fmt;
 
 use carrel_api::notebook::{Notebook, Reason};
@@ -51,6 +53,12 @@ pub enum Kind {
     Service,
     /// A child.
     StatefulSet,
+    /// A child: Istio's route.
+    VirtualService,
+    /// A child: the Gateway API's route.
+    HTTPRoute,
+    /// A child: Kubernetes' own route.
+    Ingress,
     /// The StatefulSet's, which is only ever ended.
     Pod,
     /// The Notebook itself.
@@ -115,6 +123,7 @@ pub fn plan(observed: &Observed, resolved: &Result<Resolved, Refusal>) -> Plan {
     leave.extend(left_alone(Kind::Service, &observed.service));
     leave.extend(left_alone(Kind::StatefulSet, &observed.stateful_set));
     let mut children = children(resolved);
+    leave.extend(route::left_alone(observed, &mut children));
     let restart = restart(observed, resolved, &children.stateful_set);
     let waiting = if restart.is_some() { Waiting::new() } else { waiting(observed, &children.stateful_set) };
     remember(&waiting, &mut children.stateful_set);
@@ -241,7 +250,9 @@ pub fn lint(observed: &Observed, plan: &Plan) -> Vec<Flaw> {
 /// The reason for a child that another object owns.
 pub fn taken(plan: &Plan) -> Option<Refusal> {
     let Plan::Apply(act) = plan else { return None };
-    let (kind, owner) = act.leave.iter().find_map(|leave| Some((leave.kind, leave.owner.as_ref()?)))?;
+    // A route's own condition tells of it.
+    let mut children = act.leave.iter().filter(|leave| !route::is_route(leave.kind));
+    let (kind, owner) = children.find_map(|leave| Some((leave.kind, leave.owner.as_ref()?)))?;
     let name = act.children.service.name_any();
     let message = format!("the {kind} {name} belongs to {owner}; it is left alone");
     Some(Refusal { reason: Reason::NameTaken, message })
@@ -254,15 +265,19 @@ impl fmt::Display for Plan {
             Self::NameRequest(name) => return writeln!(f, "name the request for a restart {name}"),
             Self::Apply(act) => act,
         };
-        let Act { children: Children { service, stateful_set }, leave, held, disarm, restart, waiting } = act.as_ref();
+        let Act { children: Children { service, stateful_set, route }, leave, held, disarm, restart, waiting } =
+            act.as_ref();
         if *held {
             writeln!(f, "hold the start: it waits for room")?;
         }
         if disarm.is_some() {
             writeln!(f, "disarm StatefulSet: it would restart its pod by itself")?;
         }
-        let documents =
-            [(Kind::Service, serde_json::to_value(service)), (Kind::StatefulSet, serde_json::to_value(stateful_set))];
+        let mut documents = vec![
+            (Kind::Service, serde_json::to_value(service)),
+            (Kind::StatefulSet, serde_json::to_value(stateful_set)),
+        ];
+        documents.extend(route.iter().map(|route| (route.kind(), route.to_value())));
         for (kind, document) in documents {
             match leave.iter().find(|leave| leave.kind == kind) {
                 Some(Leave { owner: Some(owner), .. }) => writeln!(f, "leave {kind}: belongs to {owner}")?,

@@ -1,5 +1,7 @@
 //! One reconcile: observe, resolve, plan, apply, status, and nothing else.
 
+mod route;
+
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,8 +75,11 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
             work.failed = work.failed.or(taken);
         }
     }
-    let status = status(&observed, &resolved, &plan, Outcome { failed: work.failed.as_ref() }, Timestamp::now());
+    let route = route::carry_out(&mut observed, &resolved, &mut plan, &house.writer).await;
+    let outcome = Outcome { failed: work.failed.as_ref(), route: route.failed.as_ref() };
+    let status = status(&observed, &resolved, &plan, outcome, Timestamp::now());
     if work.failed.is_none()
+        && route.failed.is_none()
         && status != observed.status
         && may_wait(&observed.status, &status)
         && let Some(left) = house.hush.wait(&key)
@@ -83,8 +88,9 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
     }
     house.hush.clear(&key);
     write_status(&key, &observed, status, house).await?;
-    match work.failed {
+    match work.failed.or(route.failed) {
         Some((_, error)) => Err(error),
+        None if work.next == Next::Wait => Ok(route.next),
         None => Ok(work.next),
     }
 }
@@ -111,20 +117,24 @@ async fn look_at(kind: Kind, observed: &mut Observed, writer: &Writer) -> Result
     let key = Key::new(observed.notebook.namespace().unwrap_or_default(), child_name(&observed.notebook.name_any()));
     let notebook = observed.notebook.clone();
     match kind {
-        Kind::Service => observed.service = look(&key, &notebook, writer).await?,
-        Kind::StatefulSet => observed.stateful_set = look(&key, &notebook, writer).await?,
-        Kind::Pod | Kind::Notebook => {}
+        Kind::Service => observed.service = look(&key, SELECTOR, &notebook, writer).await?,
+        Kind::StatefulSet => observed.stateful_set = look(&key, SELECTOR, &notebook, writer).await?,
+        // Routes are looked at where they are written.
+        Kind::VirtualService | Kind::HTTPRoute | Kind::Ingress | Kind::Pod | Kind::Notebook => {}
     }
     Ok(())
 }
 
-async fn look<K>(key: &Key, notebook: &Notebook, writer: &Writer) -> Result<Child<K>, WriteError>
+/// Who set it made the object.
+const SELECTOR: &str = "selector";
+
+async fn look<K>(key: &Key, made_with: &str, notebook: &Notebook, writer: &Writer) -> Result<Child<K>, WriteError>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
 {
     let child = Child::of(writer.look::<K>(key).await?.map(Arc::new), notebook);
     if let Some(live) = child.ours() {
-        writer.inherit(live).await?;
+        writer.inherit(live, made_with).await?;
     }
     Ok(child)
 }
@@ -179,7 +189,8 @@ async fn carry_out(observed: &Observed, plan: &Plan, writer: &Writer) -> Work {
 
 /// The Service first, so that the server's name resolves when its pod starts. One that fails does not keep the other.
 async fn carry_out_act(act: &Act, observed: &Observed, writer: &Writer, work: &mut Work) {
-    let Children { service, stateful_set } = &act.children;
+    // The route is written after, and apart.
+    let Children { service, stateful_set, route: _ } = &act.children;
     if !act.leaves(Kind::Service) {
         work.note(Kind::Service, writer.apply(service, observed.service.ours()).await);
     }

@@ -16,8 +16,10 @@ use kube::ResourceExt;
 use serde::{Deserialize, Serialize};
 
 use crate::Settings;
+use crate::children::{Routed, rules};
 use crate::names::{child_name, label_value};
 use crate::observe::Observed;
+use crate::routing::Routing;
 
 /// A Notebook that can be run, or stopped.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +54,8 @@ pub struct Resolved {
     pub update: Update,
     /// The owner's last request for a restart.
     pub restart_request: Option<String>,
+    /// How it is to be reached from outside, or why it can't be as its owner asks; `None` where no routes are made.
+    pub route: Option<Result<Routed, Refusal>>,
     /// What a running pod that another controller made is taken to be made from.
     pub taken_over: Option<TakenOver>,
 }
@@ -126,6 +130,7 @@ pub fn resolve(observed: &Observed, settings: &Settings) -> Result<Resolved, Ref
         update: if stopped { Update::AtOnce } else { update(notebook.annotations())? },
         taken_over: taken_over(observed, &owner_template, restart_request.as_ref()),
         restart_request,
+        route: route(notebook.annotations(), &settings.routing),
         stopped,
         set_labels: notebook.labels().clone(),
         set_annotations: copied(notebook.annotations()),
@@ -150,6 +155,12 @@ fn update(annotations: &BTreeMap<String, String>) -> Result<Update, Refusal> {
             Err(Refusal::invalid(message))
         }
     }
+}
+
+/// What is wrong with a route is the route's matter alone.
+fn route(annotations: &BTreeMap<String, String>, routing: &Routing) -> Option<Result<Routed, Refusal>> {
+    routing.kind()?;
+    Some(rules(annotations, routing).map(|rules| Routed { routing: routing.clone(), rules }))
 }
 
 /// A pod without our hash, of a StatefulSet that is this Notebook's, was made by another controller. What its owner asks

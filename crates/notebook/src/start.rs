@@ -24,8 +24,10 @@ use tracing::{Instrument, debug, info_span, warn};
 
 use crate::Settings;
 use crate::feeds::{Feeds, Scope};
+use crate::leftovers::remove_when_leading;
 use crate::observe::Stores;
 use crate::reconcile::{House, Next, reconcile};
+use crate::route_feed::known;
 
 /// The controller's name in logs and metrics.
 const NAME: &str = "notebook";
@@ -59,7 +61,7 @@ pub fn start(
     controller: Controller,
     end: impl Future<Output = ()> + Clone + Send + Sync + 'static,
 ) -> impl Future<Output = ()> {
-    let (feeds, heard) = Feeds::new(&controller.health, controller.settings.watch_nodes);
+    let (feeds, heard) = Feeds::new(&controller.health, &controller.settings);
     run(controller, feeds, heard, end)
 }
 
@@ -86,6 +88,7 @@ async fn run(
         backoff: Backoff::default(),
         metrics: metrics.clone(),
     });
+    let (routing, writer) = (shared.house.settings.routing.clone(), shared.house.writer.clone());
     feeds.wake(&wake);
     feeds.make_room(&shared);
     feeds.forget(&shared);
@@ -119,6 +122,7 @@ async fn run(
     tokio::select! {
         () = runner => {}
         () = feeds.watch(&client, &scope, &metrics, &shared) => {}
+        () = remove_when_leading(claim.clone(), &client, &scope, &routing, &writer) => {}
         () = wake_all_when_leading(claim, &shared.house) => {}
     }
 }
@@ -128,9 +132,7 @@ async fn wake_all_when_leading(mut claim: Claim, house: &House) {
     loop {
         claim.gained().await;
         house.line_up();
-        for notebook in house.stores.notebooks.state() {
-            house.wake.send(ObjectRef::from_obj(notebook.as_ref()));
-        }
+        house.wake_all();
     }
 }
 
@@ -145,6 +147,7 @@ async fn filled(stores: &Stores, watch_nodes: bool, heard: Vec<oneshot::Receiver
     if watch_nodes {
         stores.nodes.wait_until_ready().await.ok()?;
     }
+    known(&stores.routes).await?;
     for heard in heard {
         heard.await.ok()?;
     }

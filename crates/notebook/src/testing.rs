@@ -7,12 +7,14 @@ use carrel_api::notebook::Notebook;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ResourceQuota, Service};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::Settings;
-use crate::observe::{Child, Observed};
+use crate::observe::{Child, Observed, ObservedRoute};
 use crate::rejection::rejection;
 use crate::resolve::{Refusal, resolve};
 use crate::room::{Judged, Limits};
+use crate::routing::{Gateway, IngressRules, Istio, Routing};
 use crate::slim_node::SlimNode;
 use crate::slim_pod::SlimPod;
 use crate::surroundings::Surroundings;
@@ -30,6 +32,12 @@ struct Story {
     refused: Option<String>,
     #[serde(default)]
     around: Around,
+    /// `istio`, `gateway` or `ingress`: an admin's settings as they often are.
+    #[serde(default)]
+    routing: String,
+    route: Option<Value>,
+    #[serde(default)]
+    route_api_missing: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -39,6 +47,55 @@ struct Around {
     node: Option<SlimNode>,
     nodes: Vec<SlimNode>,
     sharers: Vec<SlimPod>,
+}
+
+/// Kubeflow's own settings.
+pub(crate) fn istio() -> Routing {
+    Routing::Istio(Istio {
+        gateway: "kubeflow/kubeflow-gateway".to_owned(),
+        host: "*".to_owned(),
+        cluster_domain: "cluster.local".to_owned(),
+    })
+}
+
+fn routing(name: &str) -> Routing {
+    match name {
+        "" => Routing::None,
+        "istio" => istio(),
+        "gateway" => Routing::Gateway(Gateway {
+            namespace: "infra".to_owned(),
+            name: "public".to_owned(),
+            section: Some("https".to_owned()),
+            host: Some("hub.example.org".to_owned()),
+        }),
+        "ingress" => {
+            Routing::Ingress(IngressRules { class: Some("nginx".to_owned()), host: Some("hub.example.org".to_owned()) })
+        }
+        other => panic!("no routing is called {other}"),
+    }
+}
+
+/// The settings under which a story happens.
+pub(crate) fn settings(text: &str) -> Settings {
+    let story: Story = serde_saphyr::from_str(text).unwrap();
+    Settings { routing: routing(&story.routing), ..Settings::default() }
+}
+
+fn observed_route(story: &Story) -> ObservedRoute {
+    fn child<K>(story: &Story) -> Child<K>
+    where
+        K: kube::Resource<DynamicType = ()> + serde::de::DeserializeOwned,
+    {
+        let route = story.route.clone().map(|route| Arc::new(serde_json::from_value(route).unwrap()));
+        Child::of(route, &story.notebook)
+    }
+    match routing(&story.routing) {
+        Routing::None => ObservedRoute::Off,
+        _ if story.route_api_missing => ObservedRoute::ApiMissing,
+        Routing::Istio(_) => ObservedRoute::VirtualService(child(story)),
+        Routing::Gateway(_) => ObservedRoute::HTTPRoute(child(story)),
+        Routing::Ingress(_) => ObservedRoute::Ingress(child(story)),
+    }
 }
 
 /// Reads a story. `@OWNER_TEMPLATE@` stands for the hash of the Notebook's own template.
@@ -54,6 +111,7 @@ fn observed(text: &str) -> Observed {
     let story: Story = serde_saphyr::from_str(text).unwrap();
     let status = story.notebook.status.as_ref().and_then(|status| status.valid()).cloned();
     Observed {
+        route: observed_route(&story),
         status: status.unwrap_or_default(),
         stateful_set: Child::of(story.stateful_set.map(Arc::new), &story.notebook),
         service: Child::of(story.service.map(Arc::new), &story.notebook),

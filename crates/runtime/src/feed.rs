@@ -87,8 +87,16 @@ where
         self.listeners.push(Box::new(listener));
     }
 
-    /// Runs on the events of a watch until they end, which a watch by kube's `watcher` never does.
-    pub async fn run(mut self, events: impl Stream<Item = watcher::Result<Event<K>>> + Send, metrics: Arc<Metrics>) {
+    /// The process is ready without this kind, which the cluster lacks for now.
+    pub fn excuse(&mut self) {
+        if let Some(pending) = self.pending.take() {
+            pending.done();
+        }
+    }
+
+    /// Runs on the events of a watch until they end, which a watch by kube's `watcher` never does. May be dropped, and run
+    /// again on another watch.
+    pub async fn run(&mut self, events: impl Stream<Item = watcher::Result<Event<K>>> + Send, metrics: Arc<Metrics>) {
         let mut events = std::pin::pin!(events);
         while let Some(event) = events.next().await {
             match event {

@@ -16,6 +16,7 @@
 //! | [`notice`] | Events about our objects: one a change, and a bounded number |
 //! | [`quantity`] | Kubernetes quantities as numbers |
 //! | [`turns`] | whose turn it is to start where room is short |
+//! | [`served`] | whether the cluster has a kind that it may lack |
 //! | [`metrics`], [`process`] | what the process shows of itself, and how it starts and ends |
 
 pub mod apply;
@@ -31,6 +32,7 @@ pub mod metrics;
 pub mod notice;
 pub mod process;
 pub mod quantity;
+pub mod served;
 pub mod statuses;
 pub mod turns;
 pub mod wake;

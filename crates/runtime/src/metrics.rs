@@ -73,6 +73,7 @@ pub struct Metrics {
     reconcile_seconds: Family<ControllerLabels, Histogram>,
     queue_seconds: Family<ControllerLabels, Histogram>,
     leader: Gauge,
+    missing_apis: Family<KindLabels, Gauge>,
 }
 
 impl Default for Metrics {
@@ -89,6 +90,7 @@ impl Default for Metrics {
             reconcile_seconds: Family::new_with_constructor(histogram),
             queue_seconds: Family::new_with_constructor(histogram),
             leader: Gauge::default(),
+            missing_apis: Family::default(),
             registry: Registry::default(),
         };
         registry.register("api_requests", "Requests to the API server, watches included", metrics.requests.clone());
@@ -113,6 +115,11 @@ impl Default for Metrics {
             metrics.queue_seconds.clone(),
         );
         registry.register("leader", "1 while this process holds the lease", metrics.leader.clone());
+        registry.register(
+            "missing_api",
+            "1 while the cluster lacks a kind that the settings ask for",
+            metrics.missing_apis.clone(),
+        );
         Self { registry, ..metrics }
     }
 }
@@ -147,6 +154,11 @@ impl Metrics {
         if let Some(waited) = waited {
             self.queue_seconds.get_or_create(&ControllerLabels { controller }).observe(waited.as_secs_f64());
         }
+    }
+
+    /// Whether the cluster lacks a kind that the settings ask for.
+    pub fn missing_api(&self, kind: &'static str, missing: bool) {
+        self.missing_apis.get_or_create(&KindLabels { kind }).set(i64::from(missing));
     }
 
     /// Whether this process holds the lease.

@@ -13,5 +13,6 @@ mod quota;
 mod reasons;
 mod refusals;
 mod restarts;
+mod routes;
 mod status;
 mod takeover;

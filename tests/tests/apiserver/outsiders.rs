@@ -101,9 +101,12 @@ async fn a_missing_crd_is_named_and_objects_older_than_its_rules_hurt_nobody() -
     own.apply(&crd)?;
     let mut good = notebook("good");
     good["spec"] = json!({"template": {"spec": {"containers": [{"name": "a", "image": "i"}]}}});
+    let mut tries = 0;
     eventually("the rules", async || {
+        // A new one each time: what is there already may stay as it is.
+        tries += 1;
         let mut wrong = good.clone();
-        wrong["metadata"]["name"] = "wrong".into();
+        wrong["metadata"]["name"] = format!("wrong-{tries}").into();
         wrong["spec"] = json!({});
         ensure!(own.apply(&wrong).is_err(), "the rules are not in force yet");
         Ok(())

@@ -117,6 +117,7 @@ async fn a_wrong_setting_stops_the_start_with_a_sentence() -> Result<()> {
         (["--kubeconfig", &kubeconfig, "--context=elsewhere"], "elsewhere"),
         (["--kubeconfig", &kubeconfig, "--log=carrel=loud"], "is no log filter"),
         (["--kubeconfig", &kubeconfig, "--listen=192.0.2.1:1"], "can't listen on 192.0.2.1:1"),
+        (["--kubeconfig", &kubeconfig, "--routing=gateway"], "--routing=gateway needs --gateway=NAMESPACE/NAME"),
     ] {
         let (success, said) = start(&arguments)?;
         assert!(!success && said.contains(expected), "{arguments:?}: {said}");

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 
-use super::{Cluster, DEFAULT_NAME, Nodes, Options};
+use super::{Cluster, DEFAULT_NAME, Foreign, Nodes, Options};
 use crate::images::Alias;
 use crate::progress::words;
 
@@ -48,6 +48,18 @@ pub enum Action {
         #[arg(long, conflicts_with = "name")]
         all: bool,
     },
+    /// Give a running cluster the CRDs of another project, whose kinds Carrel's routes are.
+    Install {
+        /// Whose CRDs.
+        #[arg(required = true)]
+        projects: Vec<Foreign>,
+        /// Which cluster.
+        #[command(flatten)]
+        named: Named,
+        /// Install a missing Go without asking
+        #[arg(long)]
+        yes: bool,
+    },
     /// List the clusters: name, nodes, running or dead, age, addresses.
     Status,
     /// Print shell lines that choose a cluster: eval "$(cargo xtask cluster env)"
@@ -77,6 +89,13 @@ pub fn run(action: Action) -> Result<()> {
         Action::Down { named, all: false } => {
             let was = if Cluster::down(&named.name)? { "is down" } else { "was not there" };
             eprintln!("cluster {} {was}", named.name);
+        }
+        Action::Install { projects, named, yes } => {
+            let cluster = Cluster::open(&named.name)?;
+            for project in projects {
+                cluster.install(project, yes)?;
+                println!("{}", project.crd());
+            }
         }
         Action::Status => {
             let clusters = Cluster::list()?;

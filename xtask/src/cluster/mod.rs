@@ -4,6 +4,7 @@ mod commands;
 mod control_plane;
 mod down;
 mod fake;
+mod foreign;
 mod kubectl;
 pub mod node;
 mod pki;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 pub use commands::{Action, Named, run};
+pub use foreign::Foreign;
 pub use settings::Nodes;
 use settings::Settings;
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Checked;
 pub use reason::{Phase, Reason};
-pub use status::{Condition, ContainerState, NotebookStatus, READY, RESTART_REQUIRED, Resources, STOPPED};
+pub use status::{Condition, ContainerState, NotebookStatus, READY, RESTART_REQUIRED, ROUTED, Resources, STOPPED};
 
 /// A Notebook of `kubeflow.org/v1`, the stored version; the other two have the same schema.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]

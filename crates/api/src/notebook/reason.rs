@@ -50,7 +50,7 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// Why a Notebook is in its state: the reason of its conditions `Ready` and `Stopped`.
+    /// Why a Notebook is in its state: the reason of its conditions `Ready`, `Stopped`, `RestartRequired` and `Routed`.
     Reason {
         Running = "The server runs and its pod is ready.",
         Pending = "The pod is being made; nothing to do.",
@@ -83,6 +83,11 @@ reasons! {
         NameTaken = "An object of this name exists and isn't this Notebook's; it is left alone. Rename one of the two.",
         Refused = "The API server refuses a child of the Notebook; the message is its answer.",
         WriteFailed = "A child could not be written for now; it is tried again by itself.",
+        Routed = "Only of `Routed`: the route is there as it should be. Whether a Gateway or an Ingress controller takes it, the route's own status tells.",
+        RouteInvalid = "Only of `Routed`: an annotation for the route can't be followed (headers that are no JSON object of texts, a name or value that no header can have, a path that does not begin with `/`); the message names it. A route that is there stays as it is.",
+        RouteUnsupported = "Only of `Routed`: the owner asks for what the chosen kind of route can't do; the message names the annotation. A route that is there stays as it is.",
+        RouteApiMissing = "Only of `Routed`: the cluster lacks the kind of the chosen route; the message names the CRD. The route is made when it appears.",
+        RouteEnding = "Only of `Routed`: somebody deletes the route, and another is made when it is gone.",
     }
 }
 

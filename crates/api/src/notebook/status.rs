@@ -14,6 +14,9 @@ pub const STOPPED: &str = "Stopped";
 /// Condition type: fields of the template wait for the next start of the pod; the message lists them. Absent otherwise.
 pub const RESTART_REQUIRED: &str = "RestartRequired";
 
+/// Condition type: the route that the admin chose leads to the notebook as its owner asks. Absent where routes are not made.
+pub const ROUTED: &str = "Routed";
+
 /// The status of a Notebook. One writer: the Notebook controller. Nothing in it moves by itself.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]

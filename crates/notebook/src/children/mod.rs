@@ -1,6 +1,7 @@
 //! What a Notebook is made of.
 
 mod pod;
+mod route;
 mod service;
 mod stateful_set;
 
@@ -11,6 +12,8 @@ use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::Resource;
 
+pub use route::{HTTPRoute, HTTPRouteSpec, Route, Routed, Rules, VirtualService, VirtualServiceSpec, rules};
+
 use crate::resolve::Resolved;
 
 /// Every child of a Notebook. Whoever applies them takes this apart without `..`, so a forgotten child does not compile.
@@ -20,11 +23,17 @@ pub struct Children {
     pub service: Service,
     /// Runs the server.
     pub stateful_set: StatefulSet,
+    /// Leads to the server from outside the cluster; `None` where none is made, or none can be.
+    pub route: Option<Route>,
 }
 
 /// The children of a Notebook; can't fail.
 pub fn children(resolved: &Resolved) -> Children {
-    Children { service: service::service(resolved), stateful_set: stateful_set::stateful_set(resolved) }
+    Children {
+        service: service::service(resolved),
+        stateful_set: stateful_set::stateful_set(resolved),
+        route: route::route(resolved),
+    }
 }
 
 pub(crate) use pod::pod;

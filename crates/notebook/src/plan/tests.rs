@@ -2,8 +2,9 @@ use super::*;
 use crate::Settings;
 use crate::resolve::resolve;
 use crate::status::{Outcome, status};
-use crate::testing::story;
+use crate::testing::{settings, story};
 use carrel_api::notebook::NotebookStatus;
+use carrel_api::vocabulary::HEADERS_REQUEST_SET;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
@@ -11,8 +12,9 @@ use proptest::prelude::*;
 #[test]
 fn stories() {
     insta::glob!("../../stories", "*.yaml", |path| {
-        let observed = story(&std::fs::read_to_string(path).unwrap());
-        let resolved = resolve(&observed, &Settings::default());
+        let text = std::fs::read_to_string(path).unwrap();
+        let observed = story(&text);
+        let resolved = resolve(&observed, &settings(&text));
         let plan = plan(&observed, &resolved);
         assert_eq!(lint(&observed, &plan), []);
         let now: Timestamp = "2026-01-03T00:00:00.5Z".parse().unwrap();
@@ -67,14 +69,20 @@ prop_compose! {
         replicas in 0..2,
         quota in any::<bool>(),
         refused in any::<bool>(),
+        routing in prop_oneof![Just(""), Just("istio"), Just("gateway"), Just("ingress")],
+        headers in prop::option::of(prop_oneof![text(), Just("{\"a\": \"b\"}".to_owned())]),
+        missing in any::<bool>(),
     ) -> String {
         let mut annotations = annotations;
+        annotations.extend(headers.map(|headers| (HEADERS_REQUEST_SET.to_owned(), headers)));
         if stopped {
             annotations.insert(STOPPED.to_owned(), String::new());
         }
         let ports = ports.map(|ports| ports.into_iter().map(|port| serde_json::json!({"containerPort": port})).collect::<Vec<_>>());
         let containers: Vec<_> = names.iter().map(|name| serde_json::json!({"name": name, "image": image, "ports": ports})).collect();
         let mut story = serde_json::json!({
+            "routing": routing,
+            "routeApiMissing": missing,
             "notebook": {
                 "metadata": {"name": "n", "namespace": "a", "uid": "u", "labels": labels, "annotations": annotations},
                 "spec": {"template": {"spec": {"containers": containers}}},
@@ -109,7 +117,7 @@ proptest! {
     #[test]
     fn no_input_makes_a_plan_that_breaks_a_rule_or_a_panic(text in notebook()) {
         let observed = story(&text);
-        let resolved = resolve(&observed, &Settings::default());
+        let resolved = resolve(&observed, &settings(&text));
         let plan = plan(&observed, &resolved);
         prop_assert_eq!(lint(&observed, &plan), vec![]);
         let at = Timestamp::UNIX_EPOCH;

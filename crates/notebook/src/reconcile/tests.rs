@@ -18,6 +18,7 @@ use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::observe::{Presence, RouteStore, Routes};
 use crate::slim_pod::SlimPod;
 
 /// What the API server does with a write.
@@ -67,6 +68,7 @@ impl Desk {
             quotas: StoreWriter::default().as_reader(),
             limit_ranges: StoreWriter::default().as_reader(),
             nodes: StoreWriter::default().as_reader(),
+            routes: Routes::off(),
             evidence: Arc::default(),
         };
         let writer = Writer::new(client, Claim::always(), Arc::new(Metrics::default()));
@@ -80,6 +82,17 @@ impl Desk {
             wake: queue().0,
         };
         Self { house, requests, answers, notebooks, stateful_sets, services }
+    }
+
+    /// The same, with routes as Kubeflow makes them.
+    fn with_routes(mood: fn(&str) -> Mood) -> Self {
+        let mut desk = Self::new(mood);
+        desk.house.settings.routing = crate::testing::istio();
+        desk.house.stores.routes = Routes {
+            store: RouteStore::VirtualService(StoreWriter::default().as_reader()),
+            presence: tokio::sync::watch::channel(Presence::There).1,
+        };
+        desk
     }
 
     /// Reconciles once and returns what was sent.
@@ -189,6 +202,7 @@ fn notebook() -> Value {
 const SERVICE: &str = "PATCH team-a/services/iris";
 const SET: &str = "PATCH team-a/statefulsets/iris";
 const STATUS: &str = "PATCH team-a/notebooks/iris/status";
+const ROUTE: &str = "PATCH team-a/virtualservices/notebook-team-a-iris";
 
 #[tokio::test(start_paused = true)]
 async fn a_new_notebook_takes_three_writes_and_a_settled_one_none() {
@@ -243,6 +257,32 @@ async fn whose_a_taken_name_is_takes_one_read_and_is_told() {
     assert_eq!(status["reason"], "NameTaken");
     let message = status["conditions"][0]["message"].as_str().unwrap();
     assert!(message.contains("belongs to Database theirs"), "{message}");
+}
+
+#[tokio::test]
+async fn a_route_is_written_last_and_its_refusal_is_the_routes_alone() {
+    let desk = Desk::with_routes(|word| if word == ROUTE { Mood::Refuses } else { Mood::Takes });
+    let (result, sent) = desk.reconcile().await;
+    assert_eq!(sent, [SERVICE, SET, ROUTE, STATUS, "Event Created", "Event Refused"]);
+    assert_eq!(result.unwrap_err().retry(), Retry::Late);
+    let status = desk.answers.lock().unwrap()[2]["status"].clone();
+    assert_eq!((&status["phase"], &status["reason"]), (&json!("Starting"), &json!("Pending")));
+    let routed = status["conditions"].as_array().unwrap().iter().find(|one| one["type"] == "Routed").unwrap();
+    assert_eq!((&routed["status"], &routed["reason"]), (&json!("False"), &json!("Refused")));
+}
+
+#[tokio::test]
+async fn whose_the_name_of_a_route_is_takes_one_read_and_no_other_child_is_written_again() {
+    let desk = Desk::with_routes(|word| if word == ROUTE { Mood::Taken } else { Mood::Takes });
+    let (result, sent) = desk.reconcile().await;
+    assert_eq!(sent, [SERVICE, SET, ROUTE, &ROUTE.replace("PATCH", "GET"), STATUS, "Event Created", "Event NameTaken"]);
+    assert_eq!(result.unwrap_err().retry(), Retry::Soon);
+    let status = desk.answers.lock().unwrap()[2]["status"].clone();
+    let routed = status["conditions"].as_array().unwrap().iter().find(|one| one["type"] == "Routed").unwrap();
+    assert_eq!(
+        routed["message"],
+        "the VirtualService notebook-team-a-iris belongs to Database theirs; it is left alone"
+    );
 }
 
 #[tokio::test]

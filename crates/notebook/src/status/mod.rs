@@ -2,6 +2,7 @@
 
 mod asked;
 mod pod;
+mod routed;
 mod why;
 
 use carrel_api::notebook::{
@@ -23,6 +24,8 @@ use why::Why;
 pub struct Outcome<'a> {
     /// The first write that failed, and the kind of the child.
     pub failed: Option<&'a (Kind, WriteError)>,
+    /// The write of the route, if it failed.
+    pub route: Option<&'a (Kind, WriteError)>,
 }
 
 /// The status of a Notebook after its plan was carried out. `now` is used for the time of a transition only, so that
@@ -41,6 +44,7 @@ pub fn status(
     if let Plan::Apply(act) = plan {
         conditions.extend(restart_required(&act.waiting));
     }
+    conditions.extend(routed::routed(observed, resolved, plan, outcome));
     for condition in &mut conditions {
         condition.last_transition_time = Some(transition(observed.status.condition(&condition.type_), condition, now));
     }

@@ -8,7 +8,13 @@ use crate::testing::{asks_for, story};
 fn status_of(observed: &Observed, failed: Option<(Kind, WriteError)>) -> NotebookStatus {
     let resolved = resolve(observed, &Settings::default());
     let plan = plan(observed, &resolved);
-    status(observed, &resolved, &plan, Outcome { failed: failed.as_ref() }, "2026-01-03T00:00:00Z".parse().unwrap())
+    status(
+        observed,
+        &resolved,
+        &plan,
+        Outcome { failed: failed.as_ref(), route: None },
+        "2026-01-03T00:00:00Z".parse().unwrap(),
+    )
 }
 
 #[test]

@@ -9,13 +9,14 @@ use crate::FIELD_MANAGER;
 
 /// The `managedFields` in which what the object's maker owns is ours; `None` where there is nothing to change.
 ///
-/// Only who set the selector made the object. What others changed since (labels, a scale) stays theirs.
-pub(super) fn inherited(managed: &Value) -> Option<Value> {
+/// Only who set the field `made_with` of the spec made the object: one that its kind can't do without, and that nobody changes
+/// in passing. What others changed since (labels, a scale) stays theirs.
+pub(super) fn inherited(managed: &Value, made_with: &str) -> Option<Value> {
     let entries = managed.as_array()?;
     let is_makers = |entry: &&Value| {
         entry["operation"] == "Update"
             && entry["subresource"].as_str().unwrap_or_default().is_empty()
-            && entry.pointer("/fieldsV1/f:spec/f:selector").is_some()
+            && entry.pointer("/fieldsV1/f:spec").and_then(|spec| spec.get(format!("f:{made_with}"))).is_some()
     };
     let is_ours = |entry: &&Value| entry["operation"] == "Apply" && entry["manager"] == FIELD_MANAGER;
     let maker = entries.iter().find(is_makers)?;
@@ -43,7 +44,7 @@ mod tests {
         let scaled = json!({"manager": "kubectl", "operation": "Update", "apiVersion": "apps/v1", "fieldsV1": {"f:spec": {"f:replicas": {}}}});
         let status = json!({"manager": "kube-controller-manager", "operation": "Update", "subresource": "status", "fieldsV1": {"f:status": {}}});
         let ours = json!({"manager": "carrel", "operation": "Apply", "apiVersion": "apps/v1", "fieldsV1": {"f:metadata": {"f:labels": {}}}});
-        let found = inherited(&json!([makers, scaled, status, ours])).unwrap();
+        let found = inherited(&json!([makers, scaled, status, ours]), "selector").unwrap();
         assert_eq!(found[0], scaled);
         assert_eq!(found[1], status);
         assert_eq!(found[2]["manager"], "carrel");
@@ -51,6 +52,7 @@ mod tests {
         assert!(found[2].pointer("/fieldsV1/f:spec/f:template/f:spec/f:nodeSelector").is_some());
         assert!(found[2].pointer("/fieldsV1/f:metadata/f:labels").is_some());
         assert_eq!(found.as_array().unwrap().len(), 3);
-        assert_eq!(inherited(&json!([scaled, status, ours])), None);
+        assert_eq!(inherited(&json!([scaled, status, ours]), "selector"), None);
+        assert_eq!(inherited(&json!([makers, scaled, status, ours]), "hosts"), None);
     }
 }

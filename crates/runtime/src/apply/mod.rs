@@ -162,13 +162,13 @@ impl Writer {
     }
 
     /// Makes what the maker of an object owns of it ours, so that what we no longer want goes with the next apply. `live` is
-    /// as read, with its `managedFields`.
-    pub async fn inherit<K>(&self, live: &K) -> Result<(), WriteError>
+    /// as read, with its `managedFields`; its maker is who set the field `made_with` of its spec.
+    pub async fn inherit<K>(&self, live: &K, made_with: &str) -> Result<(), WriteError>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
     {
         let managed = serde_json::to_value(live.managed_fields())?;
-        let Some(managed) = inherit::inherited(&managed) else { return Ok(()) };
+        let Some(managed) = inherit::inherited(&managed, made_with) else { return Ok(()) };
         // Of this very version: what somebody writes in between must not lose its owner.
         let metadata = json!({"managedFields": managed, "resourceVersion": live.resource_version()});
         self.merge::<K>(&Key::of(live), &live.uid().unwrap_or_default(), json!({"metadata": metadata})).await

@@ -4,6 +4,7 @@
 
 mod world;
 
+use carrel_api::vocabulary::{HEADERS_REQUEST_SET, REWRITE_URI};
 use serde_json::json;
 
 use super::*;
@@ -18,6 +19,10 @@ enum Step {
     Request(&'static str),
     OpenDataHub,
     Label,
+    /// What the route must do.
+    Rewrite(Option<&'static str>),
+    /// A word on the route that can't be followed.
+    BadHeaders,
     Drift,
     Vanish,
     Full,
@@ -37,11 +42,15 @@ impl Step {
             Self::Request(name) => world.owner(&annotate(RESTART_REQUESTED, Some(name))),
             Self::OpenDataHub => world.owner(&annotate(ODH_RESTART, Some("true"))),
             Self::Label => world.owner(&json!({"metadata": {"labels": {"new": "label"}}})),
+            Self::Rewrite(to) => world.owner(&annotate(REWRITE_URI, to)),
+            Self::BadHeaders => world.owner(&annotate(HEADERS_REQUEST_SET, Some("{"))),
             Self::Drift => {
+                world.change("virtualservices", &json!({"spec": {"hosts": ["elsewhere"]}}));
                 world.change("services", &json!({"spec": {"selector": {"statefulset": "another"}}}));
                 world.change("statefulsets", &json!({"spec": {"replicas": 3}}));
             }
             Self::Vanish => {
+                world.remove("virtualservices");
                 world.remove("services");
                 world.remove("statefulsets");
             }
@@ -102,7 +111,9 @@ stories! {
     requests_for_a_restart: [Step::Request("1"), Step::Request("2")],
     a_request_by_open_data_hub: [Step::OpenDataHub],
     a_label_that_waits_for_a_restart: [Step::Label, Step::Request("1")],
-    drift_of_both_children: [Step::Drift],
+    another_word_on_the_route: [Step::Rewrite(Some("/")), Step::Rewrite(None)],
+    a_word_on_the_route_that_is_not_followed: [Step::BadHeaders, Step::Drift],
+    drift_of_all_children: [Step::Drift],
     children_that_vanish: [Step::Vanish],
     a_start_that_waits_for_room: [Step::Stop, Step::Full, Step::Start, Step::Room],
     a_takeover_from_kubeflow: [Step::Kubeflow, Step::Image("newer")],

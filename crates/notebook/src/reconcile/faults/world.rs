@@ -17,6 +17,7 @@ use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 
 use super::super::*;
+use crate::observe::{Presence, RouteStore, Routes};
 
 /// How a request fails.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,6 +72,7 @@ pub(super) struct World {
 
 const PODS: &str = "pods";
 const QUOTAS: &str = "resourcequotas";
+const ROUTES: &str = "virtualservices";
 
 impl World {
     pub(super) fn new(fault: Option<(usize, Fault, When)>) -> Self {
@@ -131,6 +133,10 @@ impl World {
             "statefulsets",
             json!({"kind": "StatefulSet", "metadata": meta, "spec": {"replicas": 1, "selector": {}, "updateStrategy": strategy, "template": template}}),
         );
+        let mut meta = meta;
+        meta["name"] = "notebook-team-a-iris".into();
+        let spec = json!({"hosts": ["*"], "http": [{"timeout": "300s"}]});
+        state.put(ROUTES, json!({"kind": "VirtualService", "metadata": meta, "spec": spec}));
     }
 
     /// Everybody works until nothing moves and nobody waits any more. Our controller is woken as it is in a cluster: by a
@@ -293,7 +299,7 @@ impl State {
                 let mut object = body.clone();
                 if let Some(old) = old {
                     let theirs = old["metadata"]["labels"]["app.kubernetes.io/managed-by"] != "carrel";
-                    if theirs && !path.contains("force") && kind == "statefulsets" {
+                    if theirs && !path.contains("force") && [ROUTES, "statefulsets"].contains(&kind) {
                         let details = json!({"causes": [{"reason": "FieldManagerConflict", "message": "x"}]});
                         return (409, json!({"details": details, "reason": "Conflict"}));
                     }
@@ -317,7 +323,7 @@ fn house(state: &Arc<Mutex<State>>) -> House {
     );
     let writer = Writer::new(client, Claim::always(), Arc::new(Metrics::default()));
     House {
-        settings: Settings::default(),
+        settings: Settings { routing: crate::testing::istio(), ..Settings::default() },
         stores: stores(&state.lock().unwrap()),
         writer,
         statuses: Statuses::default(),
@@ -385,6 +391,10 @@ fn stores(state: &State) -> Stores {
         quotas: filled(state, QUOTAS),
         limit_ranges: filled(state, "limitranges"),
         nodes: StoreWriter::default().as_reader(),
+        routes: Routes {
+            store: RouteStore::VirtualService(filled(state, ROUTES)),
+            presence: tokio::sync::watch::channel(Presence::There).1,
+        },
         evidence: Arc::default(),
     }
 }

@@ -1,0 +1,91 @@
+//! What the cache holds of a Notebook's route, if routes are made and the cluster has their kind.
+
+use std::sync::Arc;
+
+use carrel_api::notebook::Notebook;
+use k8s_openapi::api::networking::v1::Ingress;
+use kube::ResourceExt;
+use kube::runtime::reflector::Store;
+use tokio::sync::watch;
+
+use super::{Child, get};
+use crate::children::{HTTPRoute, VirtualService};
+use crate::names::{child_name, virtual_service_name};
+
+/// The route of a Notebook, as last seen.
+#[derive(Clone, Debug)]
+pub enum ObservedRoute {
+    /// No routes are made.
+    Off,
+    /// The cluster lacks their kind.
+    ApiMissing,
+    /// Istio's.
+    VirtualService(Child<VirtualService>),
+    /// The Gateway API's.
+    HTTPRoute(Child<HTTPRoute>),
+    /// Kubernetes' own.
+    Ingress(Child<Ingress>),
+}
+
+/// Whether the kind of the routes is there, and their cache filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Not known yet.
+    Unknown,
+    /// The cluster lacks it.
+    Missing,
+    /// It is there, and the cache is filled.
+    There,
+}
+
+/// The store of the routes that are made, one kind at most.
+#[derive(Clone)]
+pub enum RouteStore {
+    /// No routes are made.
+    Off,
+    /// Istio's.
+    VirtualService(Store<VirtualService>),
+    /// The Gateway API's.
+    HTTPRoute(Store<HTTPRoute>),
+    /// Kubernetes' own.
+    Ingress(Store<Ingress>),
+}
+
+/// What is read of routes.
+#[derive(Clone)]
+pub struct Routes {
+    /// The store.
+    pub store: RouteStore,
+    /// Whether it says anything.
+    pub presence: watch::Receiver<Presence>,
+}
+
+impl Routes {
+    /// Where no routes are made.
+    pub fn off() -> Self {
+        Self { store: RouteStore::Off, presence: watch::channel(Presence::There).1 }
+    }
+
+    pub(super) fn observe(&self, notebook: &Arc<Notebook>) -> ObservedRoute {
+        let (namespace, name) = (notebook.namespace().unwrap_or_default(), notebook.name_any());
+        if matches!(self.store, RouteStore::Off) {
+            return ObservedRoute::Off;
+        }
+        // While it is filled anew after the kind was away, it says nothing either; the keys are woken after.
+        if *self.presence.borrow() != Presence::There {
+            return ObservedRoute::ApiMissing;
+        }
+        let child = child_name(&name);
+        match &self.store {
+            RouteStore::Off => ObservedRoute::Off,
+            RouteStore::VirtualService(store) => {
+                let route = get(store, &namespace, &virtual_service_name(&namespace, &name));
+                ObservedRoute::VirtualService(Child::of(route, notebook))
+            }
+            RouteStore::HTTPRoute(store) => {
+                ObservedRoute::HTTPRoute(Child::of(get(store, &namespace, &child), notebook))
+            }
+            RouteStore::Ingress(store) => ObservedRoute::Ingress(Child::of(get(store, &namespace, &child), notebook)),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Routes, judged by the schemas that Istio and the Gateway API publish.
+
+mod gateway;
+mod ingress;
+mod istio;
+
+use anyhow::{Context, Result, ensure};
+use carrel_api::notebook::{Condition, Notebook};
+use carrel_tests::{Desk, eventually, kubectl};
+use kube::api::{Api, DynamicObject};
+use kube::core::{ApiResource, GroupVersionKind};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use xtask::cluster::Foreign;
+
+const REWRITE: &str = "notebooks.kubeflow.org/http-rewrite-uri";
+const HEADERS: &str = "notebooks.kubeflow.org/http-headers-request-set";
+
+/// Carrel's arguments for the Gateway that these tests name; there is none, which is no matter of Carrel's.
+const TO_GATEWAY: [&str; 2] = ["--routing=gateway", "--gateway=infra/public"];
+
+/// Gives the cluster the CRD of a project.
+fn install(foreign: Foreign) -> Result<()> {
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(file.path(), foreign.manifest(true)?)?;
+    let path = file.path().to_str().context("a path that is no text")?;
+    kubectl(&["apply", "--server-side", "--field-manager=tests", "-f", path])?;
+    kubectl(&["wait", "--for=condition=Established", &format!("crd/{}", foreign.crd()), "--timeout=60s"]).map(drop)
+}
+
+/// Takes the CRD of a project away, and all objects with it.
+fn remove(foreign: Foreign) -> Result<()> {
+    kubectl(&["delete", "crd", foreign.crd(), "--ignore-not-found", "--timeout=60s"]).map(drop)
+}
+
+/// A Desk on a cluster that has Istio's CRD, with Carrel routing by it.
+async fn istio(arguments: &[&str]) -> Result<Desk> {
+    static INSTALLED: OnceCell<()> = OnceCell::const_new();
+    INSTALLED.get_or_try_init(|| async { install(Foreign::Istio) }).await?;
+    Desk::with(&[&["--routing=istio"], arguments].concat()).await
+}
+
+/// The namespace's routes of a kind.
+fn routes(desk: &Desk, kind: &str) -> Api<DynamicObject> {
+    let (group, version) = match kind {
+        "VirtualService" => ("networking.istio.io", "v1"),
+        "HTTPRoute" => ("gateway.networking.k8s.io", "v1"),
+        _ => ("networking.k8s.io", "v1"),
+    };
+    let resource = match kind {
+        "Ingress" => "ingresses".to_owned(),
+        other => format!("{}s", other.to_lowercase()),
+    };
+    let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), &resource);
+    Api::namespaced_with(desk.client.clone(), &desk.namespace, &resource)
+}
+
+/// A route, when it is there.
+async fn route(desk: &Desk, kind: &str, name: &str) -> Result<Value> {
+    eventually(&format!("the {kind} {name}"), async || Ok(serde_json::to_value(routes(desk, kind).get(name).await?)?))
+        .await
+}
+
+/// Waits until a route is as the check wants it.
+async fn becomes(desk: &Desk, kind: &str, name: &str, check: impl Fn(&Value) -> bool) -> Result<Value> {
+    eventually(&format!("the new {kind} {name}"), async || {
+        let found = serde_json::to_value(routes(desk, kind).get(name).await?)?;
+        ensure!(check(&found), "{found}");
+        Ok(found)
+    })
+    .await
+}
+
+/// Waits until a route is gone.
+async fn is_gone(desk: &Desk, kind: &str, name: &str) -> Result<()> {
+    eventually(&format!("the end of the {kind} {name}"), async || {
+        ensure!(routes(desk, kind).get_opt(name).await?.is_none(), "it is still there");
+        Ok(())
+    })
+    .await
+}
+
+/// Waits until the condition `Routed` of a Notebook has this reason; its sentence.
+async fn told(desk: &Desk, name: &str, reason: &str) -> Result<String> {
+    eventually(&format!("{reason} of {name}"), async || {
+        let status = desk.status(name).await?;
+        let found = status.condition("Routed").with_context(|| format!("no word of it: {status:?}"))?;
+        ensure!(found.reason.as_deref() == Some(reason), "{found:?}");
+        ensure!((found.status == "True") == (reason == "Routed"), "{found:?}");
+        found.message.clone().context("no sentence")
+    })
+    .await
+}
+
+/// The condition `Routed` of a Notebook, if it has one.
+async fn routed(desk: &Desk, name: &str) -> Result<Option<Condition>> {
+    Ok(desk.status(name).await?.condition("Routed").cloned())
+}
+
+/// Creates a Notebook with these annotations.
+async fn notebook(desk: &Desk, name: &str, annotations: &Value) -> Result<()> {
+    let object = json!({
+        "apiVersion": "kubeflow.org/v1", "kind": "Notebook",
+        "metadata": {"name": name, "annotations": annotations},
+        "spec": {"template": {"spec": {"containers": [{"name": "server", "image": "jupyter"}]}}},
+    });
+    desk.create(&object.to_string()).await.map(drop)
+}
+
+/// An owner reference to a Notebook, as another controller writes it.
+async fn owned_by(desk: &Desk, name: &str) -> Result<Value> {
+    let uid = desk.api::<Notebook>().get(name).await?.metadata.uid.context("no uid")?;
+    Ok(json!([{"apiVersion": "kubeflow.org/v1beta1", "kind": "Notebook", "name": name, "uid": uid,
+        "controller": true, "blockOwnerDeletion": true}]))
+}
