@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use k8s_openapi::api::apps::v1::Deployment;
 
 /// A running process; killed when dropped.
 pub struct Controllers {
@@ -31,12 +32,26 @@ impl Controllers {
 
     /// Starts the controllers with these arguments.
     pub fn start(kubeconfig: &Path, arguments: &[&str]) -> Result<Self> {
+        Self::start_with(kubeconfig, arguments, Vec::new())
+    }
+
+    /// Starts the controllers with these arguments, and with the environment that the manifests give them.
+    pub fn start_as_deployed(kubeconfig: &Path, arguments: &[&str]) -> Result<Self> {
+        let file = xtask::home::repository().join("deploy/manifests/base/deployment.yaml");
+        let deployment: Deployment = serde_saphyr::from_str(&std::fs::read_to_string(file)?)?;
+        let pod = deployment.spec.template.spec.context("no pod in the Deployment")?;
+        let env = pod.containers.into_iter().flat_map(|container| container.env.unwrap_or_default());
+        Self::start_with(kubeconfig, arguments, env.filter_map(|env| Some((env.name, env.value?))).collect())
+    }
+
+    fn start_with(kubeconfig: &Path, arguments: &[&str], env: Vec<(String, String)>) -> Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let mut child = Command::new(crate::given("CARREL_BINARY")?)
             .args(["controllers", "--listen", &address, "--kubeconfig"])
             .arg(kubeconfig)
             .args(arguments)
             .env_remove("POD_NAMESPACE")
+            .envs(env)
             .stderr(Stdio::piped())
             .spawn()
             .context("can't start carrel")?;

@@ -1,15 +1,22 @@
 //! Many objects at once, for what shows only in numbers.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail};
 use carrel_api::notebook::{Notebook, Phase};
+use futures::StreamExt;
 use k8s_openapi::NamespaceResourceScope;
-use kube::api::{Api, ListParams, PostParams};
+use kube::ResourceExt;
+use kube::api::{Api, PostParams};
 use kube::core::{ApiResource, DynamicObject};
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event, watcher};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::Desk;
 
@@ -52,27 +59,80 @@ pub async fn create_all(desk: &Desk, objects: Vec<(ApiResource, Value)>) -> Resu
     Ok(())
 }
 
-/// How many objects of a kind the namespace has that count.
-pub async fn count_of<K>(desk: &Desk, counts: impl Fn(&K) -> bool) -> Result<usize>
-where
-    K: kube::Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
-{
-    Ok(desk.api::<K>().list(&ListParams::default()).await?.items.iter().filter(|object| counts(object)).count())
+/// Counts the namespace's objects of a kind that count, by a watch: asking again and again would be a good part of what is
+/// measured. It begins when it is made, and ends when it is dropped.
+pub struct Count {
+    counted: watch::Receiver<usize>,
+    task: JoinHandle<()>,
 }
 
-/// Waits until that many Notebooks of the namespace run, for as long as `limit`.
-pub async fn all_running(desk: &Desk, count: usize, limit: Duration) -> Result<()> {
-    let runs = |notebook: &Notebook| {
-        let status = notebook.status.as_ref().and_then(|status| status.valid());
-        status.is_some_and(|status| status.phase == Some(Phase::Running) && status.ready_replicas == 1)
-    };
-    let started = Instant::now();
-    loop {
-        let running = count_of(desk, runs).await?;
-        if running >= count {
-            return Ok(());
-        }
-        ensure!(started.elapsed() < limit, "only {running} of {count} run after {} s", limit.as_secs());
-        tokio::time::sleep(Duration::from_secs(1)).await;
+impl Count {
+    /// Counts those of which `counts` is true now.
+    pub fn of<K>(desk: &Desk, counts: impl Fn(&K) -> bool + Send + 'static) -> Self
+    where
+        K: kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + Debug
+            + DeserializeOwned
+            + Send
+            + 'static,
+    {
+        let (told, counted) = watch::channel(0);
+        let events = watcher(desk.api::<K>(), watcher::Config::default()).default_backoff();
+        let task = tokio::spawn(async move {
+            let mut names = BTreeSet::new();
+            let mut events = std::pin::pin!(events);
+            while let Some(event) = events.next().await {
+                match event {
+                    Ok(Event::Apply(object) | Event::InitApply(object)) => {
+                        let name = object.name_any();
+                        if counts(&object) {
+                            names.insert(name)
+                        } else {
+                            names.remove(&name)
+                        };
+                    }
+                    Ok(Event::Delete(object)) => {
+                        names.remove(&object.name_any());
+                    }
+                    Ok(Event::Init) => names.clear(),
+                    Ok(Event::InitDone) | Err(_) => {}
+                }
+                // Nobody may wait any more.
+                let _ = told.send(names.len());
+            }
+        });
+        Self { counted, task }
     }
+
+    /// Waits until there are that many, for as long as `limit`.
+    pub async fn reaches(&mut self, count: usize, limit: Duration) -> Result<()> {
+        self.becomes(|counted| counted >= count, count, limit).await
+    }
+
+    /// Waits until there are no more than that many, for as long as `limit`.
+    pub async fn falls_to(&mut self, count: usize, limit: Duration) -> Result<()> {
+        self.becomes(|counted| counted <= count, count, limit).await
+    }
+
+    async fn becomes(&mut self, is: impl Fn(usize) -> bool, count: usize, limit: Duration) -> Result<()> {
+        let waited = tokio::time::timeout(limit, self.counted.wait_for(|counted| is(*counted))).await;
+        let in_time = waited.map(|counted| counted.map(drop));
+        match in_time {
+            Ok(counted) => Ok(counted?),
+            Err(_) => bail!("{} and not {count} after {} s", *self.counted.borrow(), limit.as_secs()),
+        }
+    }
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Whether a Notebook runs.
+pub fn runs(notebook: &Notebook) -> bool {
+    let status = notebook.status.as_ref().and_then(|status| status.valid());
+    status.is_some_and(|status| status.phase == Some(Phase::Running) && status.ready_replicas == 1)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use carrel_tests::crowd::{all_running, create_all, notebook};
+use carrel_tests::crowd::{Count, create_all, notebook, runs};
 use carrel_tests::{Audit, Controllers, Desk, given};
 
 const NOTEBOOKS: usize = 1000;
@@ -20,8 +20,10 @@ async fn a_thousand_notebooks_at_rest_cost_no_request_but_renewals() -> Result<(
     let controllers = Controllers::start(Path::new(&kubeconfig), &[])?;
     controllers.ready().await?;
     let started = Instant::now();
+    let mut running = Count::of(&desk, runs);
     create_all(&desk, (0..NOTEBOOKS).map(|at| notebook(&format!("nb-{at}"))).collect()).await?;
-    all_running(&desk, NOTEBOOKS, Duration::from_mins(5)).await?;
+    running.reaches(NOTEBOOKS, Duration::from_mins(5)).await?;
+    drop(running);
     println!("{NOTEBOOKS} notebooks ready after {:.0} s", started.elapsed().as_secs_f64());
 
     let audit = Audit::given()?;

@@ -34,6 +34,9 @@ pub const ON_STOP: &str = "OnStop";
 
 /// Pod template annotation: the value of [`RESTART_REQUESTED`] that the pod was made after.
 pub const RESTARTED_FOR: &str = "carrel.dev/restarted-for";
+/// Pod template annotation: whose text the template is made from, and how new it is, as `UID/GENERATION` of the Notebook. A cache
+/// that holds an older Notebook than its StatefulSet or pod was made from is behind.
+pub const MADE_FROM: &str = "carrel.dev/made-from";
 /// Pod template annotation: hash of the whole template. A pod that carries another than the StatefulSet's is older.
 pub const TEMPLATE: &str = "carrel.dev/template";
 /// StatefulSet annotation: the [`OWNER_TEMPLATE`] that a pod without one was made from, which another controller made and

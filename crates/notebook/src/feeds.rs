@@ -7,7 +7,7 @@ use carrel_api::notebook::Notebook;
 use carrel_api::vocabulary::{MANAGED_BY, MANAGED_BY_CARREL, NOTEBOOK, NOTEBOOK_NAME, STATEFUL_SET};
 use carrel_runtime::Key;
 use carrel_runtime::evidence::Evidence;
-use carrel_runtime::feed::{Change, Feed};
+use carrel_runtime::feed::{Change, Feed, everything};
 use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
 use carrel_runtime::wake::Wake;
@@ -193,19 +193,19 @@ impl Feeds {
     /// Runs the watches: one a kind, of ours by label. Never ends.
     pub(crate) async fn watch(mut self, client: &Client, scope: &Scope, metrics: &Arc<Metrics>, shared: &Shared) {
         let all = || shared.house.wake_all();
-        let ours = watcher::Config::default().labels(&ours());
-        let of_notebooks = watcher::Config::default().labels(NOTEBOOK_NAME);
+        let ours = everything().labels(&ours());
+        let of_notebooks = everything().labels(NOTEBOOK_NAME);
         let sets = self.stateful_sets.store();
-        let nodes = watcher(Api::<SlimNode>::all(client.clone()), watcher::Config::default()).default_backoff();
+        let nodes = watcher(Api::<SlimNode>::all(client.clone()), everything()).default_backoff();
         let nodes = self.watch_nodes.then(|| self.nodes.run(nodes, metrics.clone()));
         tokio::join!(
-            watch(self.notebooks, client, scope, watcher::Config::default(), metrics),
+            watch(self.notebooks, client, scope, everything(), metrics),
             watch(self.stateful_sets, client, scope, ours.clone(), metrics),
             watch(self.services, client, scope, ours, metrics),
             self.routes.watch(client, scope, metrics, all),
             watch(self.pods, client, scope, of_notebooks, metrics),
-            watch(self.quotas, client, scope, watcher::Config::default(), metrics),
-            watch(self.limit_ranges, client, scope, watcher::Config::default(), metrics),
+            watch(self.quotas, client, scope, everything(), metrics),
+            watch(self.limit_ranges, client, scope, everything(), metrics),
             OptionFuture::from(nodes),
             self.hearing.run(client, scope, metrics, sets, shared),
         );

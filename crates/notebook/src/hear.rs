@@ -8,6 +8,7 @@ use std::sync::Arc;
 use carrel_api::notebook::Notebook;
 use carrel_runtime::Key;
 use carrel_runtime::evidence::{Age, Evidence, SlimEvent, hear};
+use carrel_runtime::feed::everything;
 use carrel_runtime::metrics::Metrics;
 use carrel_runtime::notice::{Notice, Tone};
 use carrel_runtime::process::{Health, Pending};
@@ -17,7 +18,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::Client;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::watcher::{self, watcher};
+use kube::runtime::watcher::watcher;
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
@@ -67,7 +68,7 @@ impl Hearing {
         let (sender, receiver) = mpsc::channel(WAITING);
         let ear = Ear { sets, evidence: shared.house.stores.evidence.clone(), wake: shared.house.wake.clone(), sender };
         let watches = WATCHED.iter().zip(self.pending).zip(self.all_heard).map(|(((_, fields), pending), all)| {
-            let events = watcher(scope.api::<SlimEvent>(client.clone()), watcher::Config::default().fields(fields));
+            let events = watcher(scope.api::<SlimEvent>(client.clone()), everything().fields(fields));
             hear(events.default_backoff(), pending, all, metrics.clone(), |event, age| ear.hear(event, age))
         });
         tokio::join!(join_all(watches), issue_again(receiver, shared));

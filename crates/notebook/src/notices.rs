@@ -23,12 +23,19 @@ pub fn notices(before: &NotebookStatus, after: &NotebookStatus) -> Vec<Notice> {
     match (phase, after.reason) {
         (Some(Phase::Running), _) => notices.push(say(Tone::Normal, "Started")),
         (Some(Phase::Stopped), _) => notices.push(say(Tone::Normal, "Stopped")),
-        (_, Some(Reason::Restarting)) => notices.push(say(Tone::Normal, "Restarted")),
         // On the way, or on the way out: nothing that anybody must know.
         (
             _,
             None
-            | Some(Reason::Pending | Reason::Starting | Reason::ImagePull | Reason::Stopping | Reason::Terminating),
+            // The end of a pod is told when it is ended.
+            | Some(
+                Reason::Pending
+                | Reason::Starting
+                | Reason::ImagePull
+                | Reason::Restarting
+                | Reason::Stopping
+                | Reason::Terminating,
+            ),
         ) => {}
         // Waiting for a queue, a node or a volume is no fault.
         (_, Some(reason @ (Reason::Queued | Reason::ScaleUpInProgress | Reason::VolumeBinding))) => {
@@ -73,7 +80,7 @@ mod tests {
             (status(Phase::Starting, Some(Reason::Starting)), vec![]),
             (status(Phase::Running, None), vec!["Started"]),
             (status(Phase::Running, None), vec![]),
-            (status(Phase::Starting, Some(Reason::Restarting)), vec!["Restarted"]),
+            (status(Phase::Starting, Some(Reason::Restarting)), vec![]),
             (status(Phase::Running, None), vec!["Started"]),
             (status(Phase::Starting, Some(Reason::CrashLoop)), vec!["CrashLoop"]),
             (status(Phase::Stopping, Some(Reason::Stopping)), vec![]),

@@ -5,11 +5,12 @@ mod route;
 use std::sync::Arc;
 
 use carrel_api::notebook::{Notebook, NotebookStatus};
-use carrel_api::vocabulary::{MANAGED_BY, MANAGED_BY_CARREL, NOTEBOOK};
+use carrel_api::vocabulary::{MADE_FROM, MANAGED_BY, MANAGED_BY_CARREL, NOTEBOOK};
 use carrel_runtime::Key;
 use carrel_runtime::evidence::Evidence;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{LimitRange, ResourceQuota, Service};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Resource, ResourceExt};
 
@@ -45,6 +46,23 @@ pub struct Observed {
     pub limits: Limits,
     /// What is known of its start; asked for where one is due.
     pub judged: Judged,
+}
+
+impl Observed {
+    /// Whether the cache holds an older text of the Notebook than its StatefulSet or pod was made from. Each watch is a
+    /// connection of its own, and one that is dead is noticed late; nothing must be written, and no pod end, for an old text.
+    pub fn is_behind(&self) -> bool {
+        let metadata = &self.notebook.metadata;
+        let set = self.stateful_set.ours().and_then(|set| set.spec.template.metadata.as_ref());
+        let pod = self.pod.as_ref().map(|pod| &pod.metadata);
+        let newer = |made: &ObjectMeta| {
+            let (uid, generation) = made.annotations.as_ref()?.get(MADE_FROM)?.rsplit_once('/')?;
+            // Of another Notebook of this name, before, it says nothing.
+            let same = Some(uid) == metadata.uid.as_deref();
+            Some(same && generation.parse::<i64>().ok()? > metadata.generation.unwrap_or_default())
+        };
+        [set, pod].into_iter().flatten().filter_map(newer).any(|newer| newer)
+    }
 }
 
 /// An object of the name that a child has.

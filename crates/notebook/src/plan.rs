@@ -89,6 +89,16 @@ pub enum Cause {
     Requested,
 }
 
+impl Cause {
+    /// What is said of it.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Edited => "its owner changed the pod template; the pod starts again with it",
+            Self::Requested => "its owner asked for a restart; the pod starts again",
+        }
+    }
+}
+
 /// A pod that must start anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restart {

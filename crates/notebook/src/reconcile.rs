@@ -12,6 +12,7 @@ use carrel_runtime::Key;
 use carrel_runtime::apply::{Applied, WriteError, Writer};
 use carrel_runtime::hush::Hush;
 use carrel_runtime::ledger::IN_FLIGHT;
+use carrel_runtime::notice::{Notice, Tone};
 use carrel_runtime::statuses::Statuses;
 use carrel_runtime::turns::Turns;
 use carrel_runtime::wake::Wake;
@@ -30,7 +31,7 @@ use crate::judge::judge;
 use crate::names::child_name;
 use crate::notices::notices;
 use crate::observe::{Child, Observed, Stores};
-use crate::plan::{Act, Kind, Plan, Restart, lint, plan};
+use crate::plan::{Act, Cause, Kind, Plan, Restart, lint, plan};
 use crate::resolve::{Refusal, Resolved, resolve};
 use crate::status::{Outcome, may_wait, status};
 
@@ -44,6 +45,9 @@ pub(crate) struct House {
     pub(crate) turns: Turns<Refusal>,
     pub(crate) wake: Wake<Notebook>,
 }
+
+/// More keys than this wait only when many Notebooks are made, or changed, at once.
+const MANY: usize = 32;
 
 /// When to look again without being woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +66,10 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
     let key = Key::of(notebook.as_ref());
     let newer = house.statuses.newer_than(&key, notebook.metadata.resource_version.as_deref().unwrap_or_default());
     let mut observed = house.stores.observe(notebook, newer);
+    if observed.is_behind() {
+        debug!("nothing is done: the cache is behind the Notebook's own StatefulSet or pod");
+        return Ok(Next::After(IN_FLIGHT));
+    }
     let (mut resolved, mut plan, mut work) = pass(&mut observed, house).await;
     let mut looked = Vec::new();
     // A watch can't tell whose the object is that has the name of a child.
@@ -82,7 +90,7 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
         && route.failed.is_none()
         && status != observed.status
         && may_wait(&observed.status, &status)
-        && let Some(left) = house.hush.wait(&key)
+        && let Some(left) = house.hush.wait(&key, house.wake.len() > MANY)
     {
         return Ok(Next::After(left));
     }
@@ -209,22 +217,33 @@ async fn carry_out_act(act: &Act, observed: &Observed, writer: &Writer, work: &m
     }
 }
 
-/// Ends a pod, if its owner still wants what the cache says. Each watch is a connection of its own, and one that is dead is
-/// noticed late: a pod must not end for a text that is older than the pod.
+/// Ends a pod. That the template is not older than the pod was seen before (`is_behind`); which of two requests is the newer
+/// one can't be told, so that the Notebook is read.
 async fn end_pod(restart: &Restart, observed: &Observed, writer: &Writer) -> Result<(), WriteError> {
     let cached = observed.notebook.as_ref();
-    let now = writer.look::<Notebook>(&Key::of(cached)).await?;
-    let asks = |notebook: &Notebook| notebook.annotations().get(RESTART_REQUESTED).cloned();
-    let is_current = now.is_some_and(|now| {
-        now.uid() == cached.uid() && now.metadata.generation == cached.metadata.generation && asks(&now) == asks(cached)
-    });
-    if !is_current {
-        debug!(pod = restart.pod, "the pod stays: the cache is behind its owner");
-        return Ok(());
+    if restart.cause == Cause::Requested {
+        let now = writer.look::<Notebook>(&Key::of(cached)).await?;
+        let asks = |notebook: &Notebook| notebook.annotations().get(RESTART_REQUESTED).cloned();
+        if now.is_none_or(|now| now.uid() != cached.uid() || asks(&now) != asks(cached)) {
+            debug!(pod = restart.pod, "the pod stays: the cache is behind its owner");
+            return Ok(());
+        }
     }
     info!(pod = restart.pod, cause = ?restart.cause, "ending the pod, which starts anew");
     let key = Key::new(cached.namespace().unwrap_or_default(), &restart.pod);
-    writer.delete::<Pod>(&key, &restart.uid).await
+    if writer.delete::<Pod>(&key, &restart.uid).await? {
+        let message = restart.cause.sentence().to_owned();
+        tell(cached, &Notice { tone: Tone::Normal, reason: "Restarted".into(), message }, writer).await;
+    }
+    Ok(())
+}
+
+/// Sends an Event. The status has it too; one that is lost is no reason to do anything again.
+async fn tell(notebook: &Notebook, notice: &Notice, writer: &Writer) {
+    match writer.notice(notebook, notice).await {
+        Ok(()) | Err(WriteError::Gone(_)) => {}
+        Err(error) => warn!("the Event {} was not sent: {error}", notice.reason),
+    }
 }
 
 async fn write_status(key: &Key, observed: &Observed, status: NotebookStatus, house: &House) -> Result<(), WriteError> {
@@ -241,11 +260,7 @@ async fn write_status(key: &Key, observed: &Observed, status: NotebookStatus, ho
             let notices = notices(&observed.status, &status);
             house.statuses.wrote(key, &written.resource_version().unwrap_or_default(), status);
             for notice in notices {
-                // The status has it too; an Event that is lost is no reason to do anything again.
-                match house.writer.notice(&written, &notice).await {
-                    Ok(()) | Err(WriteError::Gone(_)) => {}
-                    Err(error) => warn!("the Event {} was not sent: {error}", notice.reason),
-                }
+                tell(&written, &notice, &house.writer).await;
             }
             Ok(())
         }

@@ -32,6 +32,8 @@ pub struct Resolved {
     pub child: String,
     /// The Notebook's uid, for owner references.
     pub uid: String,
+    /// How new its text is: the Notebook's generation.
+    pub generation: i64,
     /// Whether its owner stopped it.
     pub stopped: bool,
     /// Labels of the StatefulSet: the Notebook's own, so that what selects by them (Kueue's queue label) finds it.
@@ -138,6 +140,7 @@ pub fn resolve(observed: &Observed, settings: &Settings) -> Result<Resolved, Ref
         annotations: annotations(notebook.annotations(), template),
         owner_template,
         uid: notebook.uid().unwrap_or_default(),
+        generation: notebook.metadata.generation.unwrap_or_default(),
         namespace,
         name,
         pod,

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use carrel_api::notebook::Notebook;
-use carrel_runtime::feed::Feed;
+use carrel_runtime::feed::{Feed, everything};
 use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
 use carrel_runtime::served::follow;
@@ -179,7 +179,7 @@ impl Kind<'_> {
             + Send
             + 'static,
     {
-        let config = watcher::Config::default().labels(&ours());
+        let config = everything().labels(&ours());
         watcher(self.scope.api::<K>(self.client.clone()), config).default_backoff()
     }
 }

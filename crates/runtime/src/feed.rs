@@ -50,6 +50,15 @@ impl<K> Change<'_, K> {
     }
 }
 
+/// Objects of a page of a list. A page is in memory as text and as objects at once, so that a larger one costs more memory
+/// than all that is kept of it.
+const PAGE: u32 = 50;
+
+/// What to watch, as kube's `watcher` takes it; to be narrowed by labels or fields.
+pub fn everything() -> watcher::Config {
+    watcher::Config::default().page_size(PAGE)
+}
+
 type Listener<K> = Box<dyn Fn(&Change<'_, K>) + Send + Sync>;
 
 /// A kind's store and who listens to it. Listeners are added before it runs.

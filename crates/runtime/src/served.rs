@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tracing::warn;
 
+use crate::feed::everything;
 use crate::metrics::Metrics;
 
 /// A CRD, with the few fields that are read.
@@ -88,7 +89,7 @@ pub async fn follow(
     metrics: Arc<Metrics>,
     told: watch::Sender<Option<bool>>,
 ) {
-    let config = watcher::Config::default().fields(&format!("metadata.name={crd}"));
+    let config = everything().fields(&format!("metadata.name={crd}"));
     let events = watcher(Api::<SlimCrd>::all(client.clone()), config).default_backoff();
     hear(events, crd, version, &metrics, &told).await;
     let (plural, group) = crd.split_once('.').unwrap_or((crd, ""));

@@ -31,6 +31,16 @@ impl<K: Lookup<DynamicType = ()>> Wake<K> {
         let _ = self.sender.send(key);
     }
 
+    /// How many keys wait for a reconcile.
+    pub fn len(&self) -> usize {
+        self.asked.lock().len()
+    }
+
+    /// Whether no key waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// A reconcile of this key starts (or never will): how long the key waited since it was first asked for, if it was.
     pub fn taken(&self, key: &ObjectRef<K>) -> Option<Duration> {
         self.asked.lock().remove(key).map(|since| since.elapsed())

@@ -5,43 +5,59 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
-use carrel_tests::crowd::{Object, all_running, count_of, create_all, notebook, pod};
+use anyhow::{Context, Result};
+use carrel_api::notebook::Notebook;
+use carrel_tests::crowd::{Count, Object, create_all, notebook, pod, runs};
 use carrel_tests::{Audit, Controllers, Desk, given};
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{Event, Pod, Secret, Service};
+use kube::api::{DeleteParams, ListParams};
 use kube::core::ApiResource;
 use serde_json::json;
 
 const REST: Duration = Duration::from_mins(1);
 const SINGLES: usize = 50;
+/// How long anything may take.
+const LIMIT: Duration = Duration::from_mins(30);
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let count: usize = given("BENCH_NOTEBOOKS")?.parse().context("BENCH_NOTEBOOKS is no number")?;
+    let count: usize = number("BENCH_NOTEBOOKS")?;
+    let strangers: usize = number("BENCH_STRANGERS")?;
     println!("{count} notebooks, {} processors\n", std::thread::available_parallelism()?);
     let bare = bare(count).await?;
     line("bare client: all children made", &seconds(bare));
+    let alone = notebooks_alone(count).await?;
+    line("the Notebooks themselves, no controller", &seconds(alone));
 
     let desk = Desk::without_controllers().await?;
     let controllers = start()?;
     controllers.ready().await?;
+    line("memory before (VmRSS)", &memory(&controllers)?);
+    let audit = Audit::given()?;
     let made = make_notebooks(&desk, count).await?;
-    let ratio = made.children.as_secs_f64() / bare.as_secs_f64();
-    line("Carrel: all children made", &format!("{} ({ratio:.2} times the bare client)", seconds(made.children)));
+    let ratio = |to: Duration| made.children.as_secs_f64() / to.as_secs_f64();
+    let words = format!(
+        "{} ({:.2} times the bare client, {:.2} times with the Notebooks counted)",
+        seconds(made.children),
+        ratio(bare),
+        ratio(bare + alone)
+    );
+    line("Carrel: all children made", &words);
     line("Carrel: all Running", &seconds(made.running));
     Audit::settle().await;
-    let audit = Audit::given()?;
     let spent: Vec<_> = audit.requests()?.into_iter().filter(|request| !request.is_renewal()).collect();
     let reads = spent.iter().filter(|request| ["get", "list"].contains(&request.verb.as_str())).count();
     let each = tenths(spent.len() - reads, count);
     line("requests a notebook, Events included", &format!("{each}, and {reads} reads in all (caches, lease)"));
     line("memory (VmRSS)", &memory(&controllers)?);
 
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    let at_rest = audit.within(REST).await?;
-    let others = at_rest.iter().filter(|request| !request.is_renewal()).count();
-    line("requests at rest in 60 s", &format!("{others}, and {} renewals", at_rest.len() - others));
+    at_rest(&audit).await?;
+    if strangers > 0 {
+        make_strangers(strangers).await?;
+        line(&format!("memory with {strangers} strangers' objects"), &memory(&controllers)?);
+        at_rest(&audit).await?;
+    }
 
     controllers.stop().await?;
     let (before, restarted) = (audit.writes(&desk.namespace)?.len(), Instant::now());
@@ -52,10 +68,10 @@ async fn main() -> Result<()> {
     Audit::settle().await;
     let writes = audit.writes(&desk.namespace)?.len() - before;
     line("restart: caches filled after", &format!("{}, {writes} writes", seconds(filled)));
+    line("memory after the restart (VmRSS)", &memory(&controllers)?);
 
-    Audit::settle().await;
     let before = audit.writes(&desk.namespace)?.len();
-    let mut singles = singles(&desk).await?;
+    let mut singles = singles(&desk, count).await?;
     singles.sort();
     Audit::settle().await;
     let spent = audit.writes(&desk.namespace)?.len() - before;
@@ -64,6 +80,27 @@ async fn main() -> Result<()> {
         |share: usize| singles.get((singles.len() * share / 100).min(singles.len() - 1)).copied().unwrap_or_default();
     let words = format!("p50 {} ms, p99 {} ms", at(50).as_millis(), at(99).as_millis());
     line("one alone: StatefulSet seen after", &words);
+
+    let before = audit.of(&desk.namespace)?.len();
+    let took = new_images(&desk, count).await?;
+    Audit::settle().await;
+    let spent = audit.of(&desk.namespace)?.len() - before;
+    line(
+        "a new image for each: requests each",
+        &format!("{}, all restarted after {}", tenths(spent, count), seconds(took)),
+    );
+    Ok(())
+}
+
+fn number(name: &str) -> Result<usize> {
+    given(name)?.parse().with_context(|| format!("{name} is no number"))
+}
+
+async fn at_rest(audit: &Audit) -> Result<()> {
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let at_rest = audit.within(REST).await?;
+    let others = at_rest.iter().filter(|request| !request.is_renewal()).count();
+    line("requests at rest in 60 s", &format!("{others}, and {} renewals", at_rest.len() - others));
     Ok(())
 }
 
@@ -81,7 +118,7 @@ fn tenths(sum: usize, count: usize) -> String {
 
 fn start() -> Result<Controllers> {
     // As it runs in a cluster: all namespaces, with its lease.
-    Controllers::start(&PathBuf::from(given("CARREL_KUBECONFIG")?), &["--log=warn"])
+    Controllers::start_as_deployed(&PathBuf::from(given("CARREL_KUBECONFIG")?), &["--log=warn"])
 }
 
 fn memory(controllers: &Controllers) -> Result<String> {
@@ -94,6 +131,8 @@ fn memory(controllers: &Controllers) -> Result<String> {
 /// The children of that many notebooks, made by a client that does nothing else. How long until all are there.
 async fn bare(count: usize) -> Result<Duration> {
     let desk = Desk::without_controllers().await?;
+    let mut ready =
+        Count::of(&desk, |set: &StatefulSet| set.status.as_ref().and_then(|status| status.ready_replicas) == Some(1));
     let started = Instant::now();
     let objects = (0..count).flat_map(|at| {
         let name = format!("nb-{at}");
@@ -101,7 +140,8 @@ async fn bare(count: usize) -> Result<Duration> {
     });
     create_all(&desk, objects.collect()).await?;
     let took = started.elapsed();
-    eventually_ready(&desk, count).await?;
+    // So that this part of the bench does not work on while the next is measured.
+    ready.reaches(count, LIMIT).await.context("the bare client's pods do not become ready")?;
     Ok(took)
 }
 
@@ -122,48 +162,104 @@ fn stateful_set(name: &str) -> Object {
     (ApiResource::erase::<StatefulSet>(&()), set)
 }
 
-/// So that one part of the bench does not work on while the next is measured.
-async fn eventually_ready(desk: &Desk, count: usize) -> Result<()> {
-    let ready = |set: &StatefulSet| set.status.as_ref().and_then(|status| status.ready_replicas) == Some(1);
-    let started = Instant::now();
-    while count_of::<StatefulSet>(desk, ready).await? < count {
-        ensure!(started.elapsed() < Duration::from_mins(20), "the bare client's pods do not become ready");
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-    Ok(())
-}
-
 struct Made {
     children: Duration,
     running: Duration,
 }
 
 async fn make_notebooks(desk: &Desk, count: usize) -> Result<Made> {
+    let mut sets = Count::of(desk, |_: &StatefulSet| true);
+    let mut services = Count::of(desk, |_: &Service| true);
+    let mut running = Count::of(desk, runs);
     let started = Instant::now();
     create_all(desk, (0..count).map(|at| notebook(&format!("nb-{at}"))).collect()).await?;
-    let limit = Duration::from_mins(20);
-    while count_of::<StatefulSet>(desk, |_| true).await? < count || count_of::<Service>(desk, |_| true).await? < count {
-        ensure!(started.elapsed() < limit, "not all children are made");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+    sets.reaches(count, LIMIT).await?;
+    services.reaches(count, LIMIT).await?;
     let children = started.elapsed();
-    all_running(desk, count, limit).await?;
+    running.reaches(count, LIMIT).await?;
     Ok(Made { children, running: started.elapsed() })
 }
 
+/// That many Notebooks, while no controller looks after them. How long until all are stored.
+async fn notebooks_alone(count: usize) -> Result<Duration> {
+    let desk = Desk::without_controllers().await?;
+    let mut all = Count::of(&desk, |_: &Notebook| true);
+    let started = Instant::now();
+    create_all(&desk, (0..count).map(|at| notebook(&format!("nb-{at}"))).collect()).await?;
+    let took = started.elapsed();
+    all.reaches(count, LIMIT).await?;
+    desk.api::<Notebook>().delete_collection(&DeleteParams::default(), &ListParams::default()).await?;
+    all.falls_to(0, LIMIT).await?;
+    Ok(took)
+}
+
 /// Notebooks one after the other, with nothing else going on: how long until each has its StatefulSet.
-async fn singles(desk: &Desk) -> Result<Vec<Duration>> {
+async fn singles(desk: &Desk, already: usize) -> Result<Vec<Duration>> {
     let mut times = Vec::new();
+    let mut sets = Count::of(desk, |_: &StatefulSet| true);
+    sets.reaches(already, LIMIT).await?;
     for at in 0..SINGLES {
         let name = format!("single-{at}");
         let started = Instant::now();
         create_all(desk, vec![notebook(&name)]).await?;
-        let api = desk.api::<StatefulSet>();
-        while api.get_opt(&name).await?.is_none() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        sets.reaches(already + at + 1, LIMIT).await?;
         times.push(started.elapsed());
         desk.reaches(&name, "Running").await?;
     }
     Ok(times)
+}
+
+const NEW_IMAGE: &str = "jupyter:new";
+
+/// A new image for each of the first `count`. How long until every pod has it.
+async fn new_images(desk: &Desk, count: usize) -> Result<Duration> {
+    let has_it = |pod: &Pod| {
+        let image = pod.spec.as_ref().and_then(|spec| spec.containers.first()?.image.as_deref());
+        image == Some(NEW_IMAGE)
+    };
+    let mut pods = Count::of(desk, has_it);
+    let mut running = Count::of(desk, runs);
+    let started = Instant::now();
+    for at in 0..count {
+        let name = format!("nb-{at}");
+        let container = json!({"name": name, "image": NEW_IMAGE, "resources": {"requests": {"cpu": "10m"}}});
+        desk.change(&name, json!({"spec": {"template": {"spec": {"containers": [container]}}}})).await?;
+    }
+    pods.reaches(count, LIMIT).await?;
+    let took = started.elapsed();
+    running.reaches(count + SINGLES, LIMIT).await?;
+    Ok(took)
+}
+
+/// Objects of other people: Pods, Services, Secrets and Events, a quarter each.
+async fn make_strangers(count: usize) -> Result<()> {
+    let desk = Desk::without_controllers().await?;
+    let object = |at: usize| {
+        let name = format!("s-{at}");
+        let metadata = json!({"name": name});
+        match at % 4 {
+            // It has a gate, so that nobody else works on it.
+            0 => (
+                ApiResource::erase::<Pod>(&()),
+                json!({"metadata": metadata, "spec": {"schedulingGates": [{"name": "example.org/held"}], "containers": [{"name": "a", "image": "i"}]}}),
+            ),
+            1 => (
+                ApiResource::erase::<Service>(&()),
+                json!({"metadata": metadata, "spec": {"clusterIP": "None", "ports": [{"port": 80}]}}),
+            ),
+            2 => (
+                ApiResource::erase::<Secret>(&()),
+                json!({"metadata": metadata, "stringData": {"key": "x".repeat(1000)}}),
+            ),
+            _ => {
+                let about = json!({"kind": "Pod", "name": "s-0", "namespace": desk.namespace, "uid": "none"});
+                let event = json!({"metadata": metadata, "type": "Warning", "reason": "BackOff", "message": format!("{at}"), "involvedObject": about});
+                (ApiResource::erase::<Event>(&()), event)
+            }
+        }
+    };
+    create_all(&desk, (0..count).map(object).collect()).await?;
+    // The namespace outlives this function: what it holds should still be there.
+    std::mem::forget(desk);
+    Ok(())
 }

@@ -105,6 +105,33 @@ async fn a_lost_node_is_told_and_one_that_is_back_too() -> Result<()> {
     Ok(())
 }
 
+/// The node's kubelet is this test.
+#[tokio::test]
+async fn an_image_on_its_way_is_told() -> Result<()> {
+    let desk = Desk::new().await?;
+    let own = OwnNode::new(&desk, "own").await?;
+    desk.notebook("pulls", &format!("{{{}, containers: [{{name: a, image: 'large:1'}}]}}", own.here())).await?;
+    let pods = desk.api::<Pod>();
+    let pod = eventually("a node", async || {
+        let pod = pods.get("pulls-0").await?;
+        ensure!(pod.spec.as_ref().and_then(|spec| spec.node_name.as_ref()) == Some(&own.name));
+        Ok(pod)
+    })
+    .await?;
+    let creating = json!({"name": "a", "image": "large:1", "imageID": "", "ready": false, "restartCount": 0,
+        "state": {"waiting": {"reason": "ContainerCreating"}}});
+    let status = Patch::Merge(json!({"status": {"containerStatuses": [creating]}}));
+    pods.patch_status("pulls-0", &PatchParams::default(), &status).await?;
+    sentence(&desk, "pulls", "Starting").await?;
+    let about = json!({"kind": "Pod", "name": "pulls-0", "namespace": desk.namespace, "uid": pod.metadata.uid});
+    let event = json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "pulls.1"}, "type": "Normal", "reason": "Pulling",
+        "message": "Pulling image \"large:1\"", "involvedObject": about});
+    desk.create(&event.to_string()).await?;
+    let said = sentence(&desk, "pulls", "ImagePull").await?;
+    assert_eq!(said, format!("the image large:1 is being pulled to the node {}", own.name));
+    Ok(())
+}
+
 #[tokio::test]
 async fn an_eviction_is_told_while_the_pod_goes() -> Result<()> {
     let desk = Desk::new().await?;

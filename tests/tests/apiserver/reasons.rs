@@ -1,7 +1,7 @@
 //! Why a notebook does not run: each reason caused for real, and its sentence.
 
 use anyhow::{Result, ensure};
-use carrel_api::notebook::Phase;
+use carrel_api::notebook::{Phase, Reason};
 use carrel_tests::Desk;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
@@ -61,6 +61,41 @@ async fn pod_security_is_told_with_the_fields() -> Result<()> {
     desk.notebook("bold", "{containers: [{name: a, image: i}]}").await?;
     let said = sentence(&desk, "bold", "PodSecurity").await?;
     ensure!(said.contains("runAsNonRoot != true"), "{said}");
+    Ok(())
+}
+
+/// The cluster's own policies speak in their authors' words.
+#[tokio::test]
+async fn what_a_policy_says_is_told() -> Result<()> {
+    let desk = Desk::new().await?;
+    let name = format!("no-latest.{}", desk.namespace);
+    let here = json!({"matchLabels": {"kubernetes.io/metadata.name": desk.namespace}});
+    let pods = json!([{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}]);
+    let rule = json!({"expression": "object.spec.containers.all(c, !c.image.endsWith(':latest'))", "message": "pin the image"});
+    let policy = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy", "metadata": {"name": name},
+        "spec": {"matchConstraints": {"resourceRules": pods, "namespaceSelector": here}, "validations": [rule]}});
+    let binding = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": name}, "spec": {"policyName": name, "validationActions": ["Deny"]}});
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(file.path(), json!({"apiVersion": "v1", "kind": "List", "items": [policy, binding]}).to_string())?;
+    let file = file.path().to_str().unwrap();
+    carrel_tests::kubectl(&["apply", "-f", file])?;
+    let told = async {
+        // A policy takes a moment to be in force.
+        for attempt in 0..20 {
+            let notebook = format!("free-{attempt}");
+            desk.notebook(&notebook, "{containers: [{name: a, image: 'i:latest'}]}").await?;
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            if desk.status(&notebook).await.is_ok_and(|status| status.reason == Some(Reason::PodRejected)) {
+                return sentence(&desk, &notebook, "PodRejected").await;
+            }
+        }
+        anyhow::bail!("the policy is never in force")
+    }
+    .await;
+    carrel_tests::kubectl(&["delete", "-f", file, "--wait=false"])?;
+    let said = told?;
+    ensure!(said.contains("denied request: pin the image"), "{said}");
     Ok(())
 }
 

@@ -6,6 +6,7 @@ mod carrel_pod;
 mod crash;
 mod kubeflow;
 mod network;
+mod reasons;
 mod server;
 mod tools;
 

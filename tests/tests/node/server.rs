@@ -64,20 +64,3 @@ async fn it_answers_trains_and_keeps_its_file_over_a_stop() -> Result<()> {
     })
     .await
 }
-
-#[tokio::test]
-async fn a_missing_image_and_a_crash_are_said() -> Result<()> {
-    let desk = Desk::without_controllers().await?;
-    desk.notebook("pull", "{containers: [{name: pull, image: 'registry.example/none:1'}]}").await?;
-    desk.notebook(
-        "crash",
-        "{containers: [{name: crash, image: 'localhost/jupyter:4.6', command: [python3, -c, 'raise SystemExit(3)']}]}",
-    )
-    .await?;
-    let status = desk.reaches("pull", "ImagePullFailed").await?;
-    ensure!(status.container_state.waiting.is_some());
-    let status = desk.reaches("crash", "CrashLoop").await?;
-    let message = status.condition("Ready").unwrap().message.clone().unwrap();
-    ensure!(message.contains("exit code 3"), "{message}");
-    Ok(())
-}

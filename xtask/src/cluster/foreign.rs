@@ -2,10 +2,12 @@
 //! acts on their objects here.
 
 use std::fs;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 
+use super::processes::wait_for;
 use super::{Cluster, kubectl};
 use crate::programs::route_source;
 
@@ -48,6 +50,10 @@ impl Cluster {
     pub fn install(&self, foreign: Foreign, yes: bool) -> Result<()> {
         kubectl::apply(&self.bin, &self.dir, foreign.crd(), &foreign.manifest(yes)?)?;
         let crd = format!("crd/{}", foreign.crd());
-        kubectl::run(&self.bin, &self.dir, &["wait", "--for=condition=Established", &crd, "--timeout=30s"])
+        // kubectl gives up at once on one that has no conditions yet.
+        wait_for(&crd, Duration::from_secs(30), || {
+            let wait = ["wait", "--for=condition=Established", &crd, "--timeout=10s"];
+            Ok(kubectl::run(&self.bin, &self.dir, &wait).err().map(|error| format!("{error:#}")))
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use carrel_api::vocabulary::{NOTEBOOK, OWNER_TEMPLATE, RESTARTED_FOR, STATEFUL_SET, TAKEN_OVER, TEMPLATE};
+use carrel_api::vocabulary::{MADE_FROM, NOTEBOOK, OWNER_TEMPLATE, RESTARTED_FOR, STATEFUL_SET, TAKEN_OVER, TEMPLATE};
 use carrel_runtime::covers::canonical;
 use carrel_runtime::hash;
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy};
@@ -52,6 +52,7 @@ fn template(resolved: &Resolved) -> PodTemplateSpec {
     let whole = json!({"labels": resolved.labels, "annotations": annotations, "spec": resolved.pod});
     annotations.insert(TEMPLATE.to_owned(), hash::of(&canonical(&whole)));
     annotations.insert(NOTEBOOK.to_owned(), resolved.name.clone());
+    annotations.insert(MADE_FROM.to_owned(), format!("{}/{}", resolved.uid, resolved.generation));
     annotations.insert(OWNER_TEMPLATE.to_owned(), resolved.owner_template.clone());
     if let Some(request) = &resolved.restart_request {
         annotations.insert(RESTARTED_FOR.to_owned(), request.clone());

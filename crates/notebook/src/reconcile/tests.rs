@@ -307,6 +307,30 @@ async fn a_lost_connection_holds_a_key_for_a_bounded_time() {
     assert_eq!(started.elapsed().as_secs(), 15);
 }
 
+/// A dead watch is noticed late: the Notebook in the cache may be older than what its StatefulSet was made from.
+#[tokio::test]
+async fn nothing_is_written_for_a_text_that_is_older_than_what_stands_there() {
+    let mut desk = Desk::new(|_| Mood::Takes);
+    desk.reconcile().await.0.unwrap();
+    desk.catch_up();
+    let set = desk.stateful_sets.as_reader().state()[0].clone();
+    let mut newer = serde_json::to_value(set.as_ref()).unwrap();
+    let annotations = &mut newer["spec"]["template"]["metadata"]["annotations"];
+    annotations["carrel.dev/made-from"] = "n-1/2".into();
+    annotations["carrel.dev/template"] = "newer".into();
+    newer["metadata"]["resourceVersion"] = "99".into();
+    fill(&mut desk.stateful_sets, newer.clone());
+    let (result, wrote) = desk.reconcile().await;
+    assert_eq!(wrote, [""; 0]);
+    assert!(matches!(result.unwrap(), Next::After(_)), "a watch that never comes back must not hold it for ever");
+
+    // What stands there may be of another Notebook of the same name, before.
+    newer["spec"]["template"]["metadata"]["annotations"]["carrel.dev/made-from"] = "n-0/2".into();
+    newer["metadata"]["resourceVersion"] = "100".into();
+    fill(&mut desk.stateful_sets, newer);
+    assert_eq!(desk.reconcile().await.1, [format!("{SET} force")]);
+}
+
 #[tokio::test]
 async fn who_does_not_hold_the_lease_writes_nothing() {
     let mut desk = Desk::new(|_| Mood::Takes);

@@ -74,7 +74,9 @@ pub fn may_wait(before: &NotebookStatus, after: &NotebookStatus) -> bool {
                 Some(Reason::Pending | Reason::Starting | Reason::ImagePull | Reason::Restarting)
             )
     };
-    passing(after) && (before.phase.is_none() || passing(before) || before.phase == Some(Phase::Stopped))
+    let restarts = before.phase == Some(Phase::Running) && after.reason == Some(Reason::Restarting);
+    let starts = before.phase.is_none() || passing(before) || before.phase == Some(Phase::Stopped);
+    passing(after) && (starts || restarts)
 }
 
 fn ready(why: &Why) -> Condition {

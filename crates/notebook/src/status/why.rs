@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use super::Outcome;
 use super::pod::{self, Waiting};
 use crate::observe::Observed;
-use crate::plan::{self, Cause, Plan};
+use crate::plan::{self, Plan};
 use crate::rejection::{is_about_room, rejection};
 use crate::resolve::{Refusal, Resolved};
 use crate::room::Judged;
@@ -107,10 +107,7 @@ fn stopping(case: &Case<'_>) -> Option<Why> {
 
 fn restarting(case: &Case<'_>) -> Option<Why> {
     let Plan::Apply(act) = case.plan else { return None };
-    let message = match act.restart.as_ref()?.cause {
-        Cause::Edited => "its owner changed the pod template; the pod starts again with it",
-        Cause::Requested => "its owner asked for a restart; the pod starts again",
-    };
+    let message = act.restart.as_ref()?.cause.sentence();
     Some(Why::new(Phase::Starting, Reason::Restarting, message))
 }
 

@@ -127,24 +127,26 @@ impl Writer {
         self.send(plural::<K>(), Verb::Status, &K::kind(&()), key, api.patch_status(&key.name, &params, &patch)).await
     }
 
-    /// Deletes the object with this uid, if it is still there.
-    pub async fn delete<K>(&self, key: &Key, uid: &str) -> Result<(), WriteError>
+    /// Deletes the object with this uid, if it is still there. Whether it was, and was not deleted before.
+    pub async fn delete<K>(&self, key: &Key, uid: &str) -> Result<bool, WriteError>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
     {
         if !self.ledger.may_delete(uid) {
-            return Ok(());
+            return Ok(false);
         }
         let preconditions = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         let api = Api::<K>::namespaced(self.client.clone(), &key.namespace);
-        match self.send(plural::<K>(), Verb::Delete, &K::kind(&()), key, api.delete(&key.name, &params)).await {
-            Ok(_) | Err(WriteError::Gone(_)) => {}
-            // Also a conflict, which may say that the uid is another's by now: then the next try sees so in the cache.
-            Err(error) => return Err(error),
-        }
+        let deleted =
+            match self.send(plural::<K>(), Verb::Delete, &K::kind(&()), key, api.delete(&key.name, &params)).await {
+                Ok(_) => true,
+                Err(WriteError::Gone(_)) => false,
+                // Also a conflict, which may say that the uid is another's by now: then the next try sees so in the cache.
+                Err(error) => return Err(error),
+            };
         self.ledger.deleted(uid);
-        Ok(())
+        Ok(deleted)
     }
 
     /// A merge patch of the object with this uid, for what server-side apply can't do: removing what others set.

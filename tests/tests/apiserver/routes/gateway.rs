@@ -38,7 +38,7 @@ async fn missing_and_back() -> Result<()> {
     let words = |controllers: &Controllers| controllers.log().matches("the API server does not serve").count();
     assert_eq!(words(&controllers), 1, "and it is said once: {}", controllers.log());
 
-    install(Foreign::Gateway)?;
+    install(Foreign::Gateway).await?;
     route(&desk, KIND, "early").await?;
     told(&desk, "early", "Routed").await?;
     assert_eq!(controllers.metric("carrel_missing_api", "httproutes")?, 0);
@@ -46,7 +46,7 @@ async fn missing_and_back() -> Result<()> {
     remove(Foreign::Gateway)?;
     told(&desk, "early", "RouteApiMissing").await?;
     assert_eq!(words(&controllers), 2);
-    install(Foreign::Gateway)?;
+    install(Foreign::Gateway).await?;
     let found = route(&desk, KIND, "early").await?;
     told(&desk, "early", "Routed").await?;
     assert_eq!(found["metadata"]["ownerReferences"][0]["name"], "early");

@@ -20,12 +20,14 @@ const HEADERS: &str = "notebooks.kubeflow.org/http-headers-request-set";
 const TO_GATEWAY: [&str; 2] = ["--routing=gateway", "--gateway=infra/public"];
 
 /// Gives the cluster the CRD of a project.
-fn install(foreign: Foreign) -> Result<()> {
+async fn install(foreign: Foreign) -> Result<()> {
     let file = tempfile::NamedTempFile::new()?;
     std::fs::write(file.path(), foreign.manifest(true)?)?;
     let path = file.path().to_str().context("a path that is no text")?;
     kubectl(&["apply", "--server-side", "--field-manager=tests", "-f", path])?;
-    kubectl(&["wait", "--for=condition=Established", &format!("crd/{}", foreign.crd()), "--timeout=60s"]).map(drop)
+    let crd = format!("crd/{}", foreign.crd());
+    // kubectl gives up at once on one that has no conditions yet.
+    eventually(&crd, async || kubectl(&["wait", "--for=condition=Established", &crd, "--timeout=10s"]).map(drop)).await
 }
 
 /// Takes the CRD of a project away, and all objects with it.
@@ -36,7 +38,7 @@ fn remove(foreign: Foreign) -> Result<()> {
 /// A Desk on a cluster that has Istio's CRD, with Carrel routing by it.
 async fn istio(arguments: &[&str]) -> Result<Desk> {
     static INSTALLED: OnceCell<()> = OnceCell::const_new();
-    INSTALLED.get_or_try_init(|| async { install(Foreign::Istio) }).await?;
+    INSTALLED.get_or_try_init(|| install(Foreign::Istio)).await?;
     Desk::with(&[&["--routing=istio"], arguments].concat()).await
 }
 

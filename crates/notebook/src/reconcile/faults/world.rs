@@ -205,6 +205,7 @@ fn forget(value: &mut Value) {
                 "lastTransitionTime",
                 "carrel.dev/template",
                 "carrel.dev/applied",
+                "carrel.dev/made-from",
             ] {
                 map.remove(key);
             }
