@@ -10,6 +10,7 @@ use carrel_runtime::evidence::Evidence;
 use carrel_runtime::feed::{Change, Feed, everything};
 use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
+use carrel_runtime::shelf::Shelved;
 use carrel_runtime::wake::Wake;
 use futures::future::OptionFuture;
 use k8s_openapi::NamespaceResourceScope;
@@ -19,7 +20,6 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
-use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
 use crate::Settings;
@@ -220,13 +220,7 @@ fn watch<K>(
     metrics: &Arc<Metrics>,
 ) -> impl Future<Output = ()> + use<K>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + Debug
-        + DeserializeOwned
-        + Send
-        + Sync
-        + 'static,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Shelved + Debug,
 {
     let events = watcher(scope.api::<K>(client.clone()), config).default_backoff();
     let metrics = metrics.clone();
@@ -261,7 +255,7 @@ fn named(pod: &SlimPod) -> Option<ObjectRef<Notebook>> {
 
 pub(crate) fn forget_deleted<K>(feed: &mut Feed<K>, shared: Arc<Shared>)
 where
-    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
+    K: Shelved + Debug,
 {
     let kind = feed.kind();
     feed.listen(move |change| {

@@ -12,12 +12,13 @@ use carrel_runtime::feed::everything;
 use carrel_runtime::metrics::Metrics;
 use carrel_runtime::notice::{Notice, Tone};
 use carrel_runtime::process::{Health, Pending};
+use carrel_runtime::shelf::Shelf;
 use carrel_runtime::wake::Wake;
 use futures::future::join_all;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::Client;
 use kube::runtime::WatchStreamExt;
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::watcher;
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
@@ -59,7 +60,7 @@ impl Hearing {
         client: &Client,
         scope: &Scope,
         metrics: &Arc<Metrics>,
-        sets: Store<StatefulSet>,
+        sets: Shelf<StatefulSet>,
         shared: &Shared,
     ) {
         if sets.wait_until_ready().await.is_err() {
@@ -76,7 +77,7 @@ impl Hearing {
 }
 
 struct Ear {
-    sets: Store<StatefulSet>,
+    sets: Shelf<StatefulSet>,
     evidence: Arc<Evidence>,
     wake: Wake<Notebook>,
     sender: mpsc::Sender<(ObjectRef<Notebook>, Notice)>,

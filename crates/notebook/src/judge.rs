@@ -124,9 +124,7 @@ impl House {
 
     /// Wakes every Notebook.
     pub(crate) fn wake_all(&self) {
-        for notebook in self.stores.notebooks.state() {
-            self.wake.send(ObjectRef::from_obj(notebook.as_ref()));
-        }
+        self.stores.notebooks.keys().into_iter().for_each(|key| self.wake.send(key));
     }
 
     /// Wakes a Notebook, if there is one to wake.

@@ -8,10 +8,11 @@ use carrel_api::notebook::{Notebook, NotebookStatus};
 use carrel_api::vocabulary::{MADE_FROM, MANAGED_BY, MANAGED_BY_CARREL, NOTEBOOK};
 use carrel_runtime::Key;
 use carrel_runtime::evidence::Evidence;
+use carrel_runtime::shelf::{Shelf, Shelved};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{LimitRange, ResourceQuota, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
 
 use crate::holders::Holder;
@@ -134,21 +135,21 @@ pub(crate) const FAILED_CREATE: &str = "FailedCreate";
 #[derive(Clone)]
 pub struct Stores {
     /// Notebooks.
-    pub notebooks: Store<Notebook>,
+    pub notebooks: Shelf<Notebook>,
     /// StatefulSets that Carrel made.
-    pub stateful_sets: Store<StatefulSet>,
+    pub stateful_sets: Shelf<StatefulSet>,
     /// Services that Carrel made.
-    pub services: Store<Service>,
+    pub services: Shelf<Service>,
     /// Routes that Carrel made, of the one kind that is made.
     pub routes: Routes,
     /// Pods of notebooks.
-    pub pods: Store<SlimPod>,
+    pub pods: Shelf<SlimPod>,
     /// Nodes; none where they are not watched.
-    pub nodes: Store<SlimNode>,
+    pub nodes: Shelf<SlimNode>,
     /// Everybody's ResourceQuotas.
-    pub quotas: Store<ResourceQuota>,
+    pub quotas: Shelf<ResourceQuota>,
     /// Everybody's LimitRanges.
-    pub limit_ranges: Store<LimitRange>,
+    pub limit_ranges: Shelf<LimitRange>,
     /// What Events say of StatefulSets.
     pub evidence: Arc<Evidence>,
 }
@@ -180,27 +181,19 @@ impl Stores {
 
     /// What bounds a namespace.
     pub(crate) fn limits(&self, namespace: &str) -> Limits {
-        let ranges = self.limit_ranges.state();
-        Limits {
-            quotas: self.quotas.state().into_iter().filter(|quota| is_of(quota.as_ref(), namespace)).collect(),
-            ranges: ranges.iter().filter(|range| is_of(range.as_ref(), namespace)).count(),
-        }
+        Limits { quotas: self.quotas.of(namespace), ranges: self.limit_ranges.of(namespace).len() }
     }
 
     /// The running notebooks of a namespace.
     pub(crate) fn holders(&self, namespace: &str) -> Vec<Holder> {
-        let sets = self.stateful_sets.state();
-        let runs = |set: &&Arc<StatefulSet>| is_of(set.as_ref(), namespace) && set.spec.replicas != Some(0);
+        let sets = self.stateful_sets.of(namespace);
+        let runs = |set: &&Arc<StatefulSet>| set.spec.replicas != Some(0);
         let holder = |set: &Arc<StatefulSet>| {
             let name = set.annotations().get(NOTEBOOK).cloned().unwrap_or_else(|| set.name_any());
             Some(Holder { name, pod: set.spec.template.spec.clone()? })
         };
         sets.iter().filter(runs).filter_map(holder).collect()
     }
-}
-
-fn is_of(object: &impl Resource, namespace: &str) -> bool {
-    object.meta().namespace.as_deref() == Some(namespace)
 }
 
 /// Labels and names are anybody's to give; a pod is the StatefulSet's if that controls it.
@@ -213,10 +206,7 @@ pub fn pod_name(stateful_set: &str) -> String {
     format!("{stateful_set}-0")
 }
 
-pub(crate) fn get<K>(store: &Store<K>, namespace: &str, name: &str) -> Option<Arc<K>>
-where
-    K: Resource<DynamicType = ()> + Clone + 'static,
-{
+pub(crate) fn get<K: Shelved>(store: &Shelf<K>, namespace: &str, name: &str) -> Option<Arc<K>> {
     let key = ObjectRef::new(name);
     store.get(&if namespace.is_empty() { key } else { key.within(namespace) })
 }

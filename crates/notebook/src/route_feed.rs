@@ -8,6 +8,7 @@ use carrel_runtime::feed::{Feed, everything};
 use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
 use carrel_runtime::served::follow;
+use carrel_runtime::shelf::Shelved;
 use carrel_runtime::wake::Wake;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::networking::v1::Ingress;
@@ -107,13 +108,7 @@ struct Kind<'a> {
 impl Kind<'_> {
     async fn watch<K>(self, feed: Feed<K>, changed: impl Fn())
     where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-            + Clone
-            + Debug
-            + DeserializeOwned
-            + Send
-            + Sync
-            + 'static,
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Shelved + Debug,
     {
         let (told, served) = watch::channel(None);
         if let Some(ForeignApi { crd, version, .. }) = self.needs {
@@ -127,13 +122,7 @@ impl Kind<'_> {
 
     async fn while_served<K>(&self, mut feed: Feed<K>, mut served: watch::Receiver<Option<bool>>, changed: impl Fn())
     where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-            + Clone
-            + Debug
-            + DeserializeOwned
-            + Send
-            + Sync
-            + 'static,
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Shelved + Debug,
     {
         let become_known = |presence| {
             if self.presence.send_replace(presence) != presence {

@@ -11,6 +11,7 @@ use carrel_runtime::hush::Hush;
 use carrel_runtime::lease::Claim;
 use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
+use carrel_runtime::shelf::{Packed, key, packed};
 use carrel_runtime::statuses::Statuses;
 use carrel_runtime::turns::Turns;
 use carrel_runtime::wake::queue;
@@ -99,8 +100,8 @@ async fn run(
             () = end.clone() => return,
         }
         shared.house.line_up();
-        Runner::for_shared_stream(futures::stream::pending(), stores.notebooks.clone())
-            .reconcile_on(keys)
+        Runner::for_shared_stream(futures::stream::pending(), stores.notebooks.store())
+            .reconcile_on(keys.map(|key| packed(&key)))
             .with_config(Config::default().concurrency(CONCURRENCY).debounce(DEBOUNCE))
             .graceful_shutdown_on(end)
             .run(one, on_error, shared.clone())
@@ -161,8 +162,9 @@ pub(crate) struct Shared {
     metrics: Arc<Metrics>,
 }
 
-async fn one(notebook: Arc<Notebook>, shared: Arc<Shared>) -> Result<Action, WriteError> {
-    let waited = shared.house.wake.taken(&ObjectRef::from_obj(notebook.as_ref()));
+async fn one(notebook: Arc<Packed<Notebook>>, shared: Arc<Shared>) -> Result<Action, WriteError> {
+    let waited = shared.house.wake.taken(&key(notebook.as_ref()));
+    let Some(notebook) = notebook.open() else { return Ok(Action::await_change()) };
     let key = Key::of(notebook.as_ref());
     let started = Instant::now();
     let span = info_span!("reconcile", controller = NAME, notebook = %key);
@@ -179,7 +181,7 @@ async fn one(notebook: Arc<Notebook>, shared: Arc<Shared>) -> Result<Action, Wri
 }
 
 #[allow(clippy::needless_pass_by_value)] // kube's signature.
-fn on_error(notebook: Arc<Notebook>, error: &WriteError, shared: Arc<Shared>) -> Action {
+fn on_error(notebook: Arc<Packed<Notebook>>, error: &WriteError, shared: Arc<Shared>) -> Action {
     let key = Key::of(notebook.as_ref());
     let wait = match error.retry() {
         Retry::Never => {

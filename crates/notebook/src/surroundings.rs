@@ -31,8 +31,7 @@ impl Stores {
         let key = carrel_runtime::Key::of(pod);
         let node = pod.spec.node_name.as_deref();
         let shares = |other: &Arc<SlimPod>| {
-            other.namespace().as_deref() == Some(&key.namespace)
-                && other.name_any() != key.name
+            other.name_any() != key.name
                 && other.spec.node_name.is_some()
                 && other.claims().any(|claim| pod.claims().any(|own| own == claim))
         };
@@ -41,7 +40,7 @@ impl Stores {
             node: node.and_then(|node| get(&self.nodes, "", node)),
             nodes: if node.is_none() { self.nodes.state() } else { Vec::new() },
             sharers: if pod.claims().next().is_some() {
-                self.pods.state().into_iter().filter(shares).collect()
+                self.pods.of(&key.namespace).into_iter().filter(shares).collect()
             } else {
                 Vec::new()
             },

@@ -10,12 +10,13 @@ use std::sync::Arc;
 
 use futures::{Stream, StreamExt};
 use kube::ResourceExt;
-use kube::runtime::reflector::{self, ObjectRef, Store, store::Writer};
+use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::{self, Event};
 use tracing::{info, warn};
 
 use crate::metrics::Metrics;
 use crate::process::{Health, Pending};
+use crate::shelf::{Packed, Shelf, ShelfWriter, Shelved, key};
 
 /// A change of one object.
 #[derive(Debug)]
@@ -62,23 +63,20 @@ pub fn everything() -> watcher::Config {
 type Listener<K> = Box<dyn Fn(&Change<'_, K>) + Send + Sync>;
 
 /// A kind's store and who listens to it. Listeners are added before it runs.
-pub struct Feed<K: kube::Resource<DynamicType = ()> + Clone + 'static> {
+pub struct Feed<K: Shelved> {
     kind: &'static str,
-    writer: Writer<K>,
-    store: Store<K>,
+    writer: ShelfWriter<K>,
+    store: Shelf<K>,
     listeners: Vec<Listener<K>>,
     pending: Option<Pending>,
 }
 
-impl<K> Feed<K>
-where
-    K: kube::Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
-{
+impl<K: Shelved + Debug> Feed<K> {
     /// An empty feed; `kind` is the plural that logs, metrics and `/readyz` call it by. The process is not ready until
     /// it is filled.
     pub fn new(kind: &'static str, health: &Health) -> Self {
-        let (store, writer) = reflector::store();
-        Self { kind, writer, store, listeners: Vec::new(), pending: Some(health.wait_for(kind)) }
+        let writer = ShelfWriter::default();
+        Self { kind, store: writer.as_reader(), writer, listeners: Vec::new(), pending: Some(health.wait_for(kind)) }
     }
 
     /// What logs, metrics and `/readyz` call it by.
@@ -87,7 +85,7 @@ where
     }
 
     /// The store that this feed fills.
-    pub fn store(&self) -> Store<K> {
+    pub fn store(&self) -> Shelf<K> {
         self.store.clone()
     }
 
@@ -151,14 +149,19 @@ where
                 let after = by_key(&self.store);
                 for (key, last) in &before {
                     // A successor of the same name may stand there already.
-                    if after.get(key).is_none_or(|now| now.uid() != last.uid()) {
-                        self.tell(&Change::Deleted(last));
+                    if after.get(key).is_none_or(|now| now.uid() != last.uid())
+                        && let Some(last) = last.open()
+                    {
+                        self.tell(&Change::Deleted(&last));
                     }
                 }
                 for (key, new) in &after {
                     let old = before.get(key);
-                    if old.is_none_or(|old| old.resource_version() != new.resource_version()) {
-                        self.tell(&Change::Applied { old: old.map(AsRef::as_ref), new });
+                    if old.is_none_or(|old| old.resource_version() != new.resource_version())
+                        && let Some(new) = new.open()
+                    {
+                        let old = old.and_then(|old| old.open());
+                        self.tell(&Change::Applied { old: old.as_deref(), new: &new });
                     }
                 }
             }
@@ -172,11 +175,8 @@ where
     }
 }
 
-fn by_key<K>(store: &Store<K>) -> HashMap<ObjectRef<K>, Arc<K>>
-where
-    K: kube::Resource<DynamicType = ()> + Clone + 'static,
-{
-    store.state().into_iter().map(|object| (ObjectRef::from_obj(object.as_ref()), object)).collect()
+fn by_key<K: Shelved>(store: &Shelf<K>) -> HashMap<ObjectRef<K>, Arc<Packed<K>>> {
+    store.packed().into_iter().map(|packed| (key(packed.as_ref()), packed)).collect()
 }
 
 /// What is wrong with a watch and what to do, in a sentence.

@@ -3,6 +3,7 @@
 //! | room | holds |
 //! |---|---|
 //! | [`feed`] | one watch a kind: fills a store and tells of every change, deletes included |
+//! | [`shelf`] | objects in memory as their text, opened when they are read |
 //! | [`wake`] | the queue of keys between feeds and a controller |
 //! | [`covers`] | whether a live object still has each field that we set, and where it does not |
 //! | [`evidence`] | what Events say of objects, as far as it explains a wait |
@@ -33,6 +34,7 @@ pub mod notice;
 pub mod process;
 pub mod quantity;
 pub mod served;
+pub mod shelf;
 pub mod statuses;
 pub mod turns;
 pub mod wake;

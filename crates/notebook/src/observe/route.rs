@@ -1,11 +1,11 @@
 //! What the cache holds of a Notebook's route, if routes are made and the cluster has their kind.
 
+use carrel_runtime::shelf::Shelf;
 use std::sync::Arc;
 
 use carrel_api::notebook::Notebook;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::ResourceExt;
-use kube::runtime::reflector::Store;
 use tokio::sync::watch;
 
 use super::{Child, get};
@@ -44,11 +44,11 @@ pub enum RouteStore {
     /// No routes are made.
     Off,
     /// Istio's.
-    VirtualService(Store<VirtualService>),
+    VirtualService(Shelf<VirtualService>),
     /// The Gateway API's.
-    HTTPRoute(Store<HTTPRoute>),
+    HTTPRoute(Shelf<HTTPRoute>),
     /// Kubernetes' own.
-    Ingress(Store<Ingress>),
+    Ingress(Shelf<Ingress>),
 }
 
 /// What is read of routes.

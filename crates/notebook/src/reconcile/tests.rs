@@ -6,6 +6,7 @@ use carrel_runtime::apply::Retry;
 use carrel_runtime::hush::MOMENT;
 use carrel_runtime::lease::Claim;
 use carrel_runtime::metrics::Metrics;
+use carrel_runtime::shelf::ShelfWriter as StoreWriter;
 use carrel_runtime::wake::queue;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -13,7 +14,6 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Service;
 use kube::Client;
 use kube::client::Body;
-use kube::runtime::reflector::store::Writer as StoreWriter;
 use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 
@@ -47,7 +47,7 @@ struct Desk {
 
 fn fill<K>(writer: &mut StoreWriter<K>, object: Value)
 where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + 'static,
+    K: carrel_runtime::shelf::Shelved,
 {
     writer.apply_watcher_event(&Event::Apply(serde_json::from_value(object).unwrap()));
 }

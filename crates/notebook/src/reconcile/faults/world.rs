@@ -7,12 +7,12 @@ use std::time::Duration;
 use carrel_runtime::apply::Retry;
 use carrel_runtime::lease::Claim;
 use carrel_runtime::metrics::Metrics;
+use carrel_runtime::shelf::ShelfWriter as StoreWriter;
 use carrel_runtime::wake::queue;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use kube::Client;
 use kube::client::Body;
-use kube::runtime::reflector::store::Writer as StoreWriter;
 use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 
@@ -374,9 +374,9 @@ async fn answer(request: Request<Body>, world: &Mutex<State>) -> Result<Response
 
 /// Caches that are up to date.
 fn stores(state: &State) -> Stores {
-    fn filled<K>(state: &State, kind: &str) -> kube::runtime::reflector::Store<K>
+    fn filled<K>(state: &State, kind: &str) -> carrel_runtime::shelf::Shelf<K>
     where
-        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + 'static,
+        K: carrel_runtime::shelf::Shelved,
     {
         let mut writer = StoreWriter::<K>::default();
         if let Some(object) = state.objects.get(kind) {
