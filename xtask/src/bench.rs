@@ -25,6 +25,9 @@ pub enum Bench {
         /// How many objects of other people to add, to see that they cost no memory.
         #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100_000))]
         strangers: u32,
+        /// Leave out what Carrel is compared with.
+        #[arg(long)]
+        alone: bool,
         /// Install missing packages without asking.
         #[arg(long)]
         yes: bool,
@@ -33,17 +36,17 @@ pub enum Bench {
 
 /// Measures, and prints figures.
 pub fn run(bench: &Bench) -> Result<()> {
-    let Bench::Notebooks { n, strangers, yes } = bench;
+    let Bench::Notebooks { n, strangers, alone, yes } = bench;
     // Twice: the bare client's pods stay while Carrel's come.
     let nodes = Nodes::Fake((n * 2).div_ceil(PODS_A_NODE) + 1);
     let binary = images::carrel_binary()?;
     let cluster = Cluster::up(&Options { name: CLUSTER.to_owned(), nodes, yes: *yes, ..Options::default() })?;
-    let measured = measure(&cluster, *n, *strangers, &binary);
+    let measured = measure(&cluster, *n, *strangers, !alone, &binary);
     Cluster::down(CLUSTER)?;
     measured
 }
 
-fn measure(cluster: &Cluster, n: u32, strangers: u32, binary: &std::path::Path) -> Result<()> {
+fn measure(cluster: &Cluster, n: u32, strangers: u32, compare: bool, binary: &std::path::Path) -> Result<()> {
     let crds = cluster.kubectl().args(["apply", "-k", "deploy/crds"]).current_dir(home::repository()).output()?;
     ensure!(crds.status.success(), "the CRDs can't be applied: {}", String::from_utf8_lossy(&crds.stderr));
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -54,6 +57,7 @@ fn measure(cluster: &Cluster, n: u32, strangers: u32, binary: &std::path::Path) 
         .current_dir(home::repository())
         .env("BENCH_NOTEBOOKS", n.to_string())
         .env("BENCH_STRANGERS", strangers.to_string())
+        .env("BENCH_COMPARE", compare.to_string())
         .env("CARREL_BINARY", binary)
         .env("KUBECTL", home::home()?.join("bin/kubectl"))
         .env("KUBECONFIG", cluster.kubeconfig())

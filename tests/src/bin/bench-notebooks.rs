@@ -17,6 +17,8 @@ use serde_json::json;
 
 const REST: Duration = Duration::from_mins(1);
 const SINGLES: usize = 50;
+/// The most that get a new image.
+const RENEWED: usize = 1000;
 /// How long anything may take.
 const LIMIT: Duration = Duration::from_mins(30);
 
@@ -25,10 +27,7 @@ async fn main() -> Result<()> {
     let count: usize = number("BENCH_NOTEBOOKS")?;
     let strangers: usize = number("BENCH_STRANGERS")?;
     println!("{count} notebooks, {} processors\n", std::thread::available_parallelism()?);
-    let bare = bare(count).await?;
-    line("bare client: all children made", &seconds(bare));
-    let alone = notebooks_alone(count).await?;
-    line("the Notebooks themselves, no controller", &seconds(alone));
+    let others = if given("BENCH_COMPARE")? == "true" { Some(others(count).await?) } else { None };
 
     let desk = Desk::without_controllers().await?;
     let controllers = start()?;
@@ -37,13 +36,14 @@ async fn main() -> Result<()> {
     let audit = Audit::given()?;
     let made = make_notebooks(&desk, count).await?;
     let ratio = |to: Duration| made.children.as_secs_f64() / to.as_secs_f64();
-    let words = format!(
-        "{} ({:.2} times the bare client, {:.2} times with the Notebooks counted)",
-        seconds(made.children),
-        ratio(bare),
-        ratio(bare + alone)
-    );
-    line("Carrel: all children made", &words);
+    let compared = others.map(|Others { bare, alone }| {
+        format!(
+            " ({:.2} times the bare client, {:.2} times with the Notebooks counted)",
+            ratio(bare),
+            ratio(bare + alone)
+        )
+    });
+    line("Carrel: all children made", &format!("{}{}", seconds(made.children), compared.unwrap_or_default()));
     line("Carrel: all Running", &seconds(made.running));
     Audit::settle().await;
     let spent: Vec<_> = audit.requests()?.into_iter().filter(|request| !request.is_renewal()).collect();
@@ -82,14 +82,28 @@ async fn main() -> Result<()> {
     line("one alone: StatefulSet seen after", &words);
 
     let before = audit.of(&desk.namespace)?.len();
-    let took = new_images(&desk, count).await?;
+    let renewed = count.min(RENEWED);
+    let took = new_images(&desk, renewed, count + SINGLES).await?;
     Audit::settle().await;
     let spent = audit.of(&desk.namespace)?.len() - before;
-    line(
-        "a new image for each: requests each",
-        &format!("{}, all restarted after {}", tenths(spent, count), seconds(took)),
-    );
+    let words = format!("{}, all restarted after {}", tenths(spent, renewed), seconds(took));
+    line(&format!("a new image for {renewed}: requests each"), &words);
     Ok(())
+}
+
+/// What Carrel is compared with.
+#[derive(Clone, Copy)]
+struct Others {
+    bare: Duration,
+    alone: Duration,
+}
+
+async fn others(count: usize) -> Result<Others> {
+    let bare = bare(count).await?;
+    line("bare client: all children made", &seconds(bare));
+    let alone = notebooks_alone(count).await?;
+    line("the Notebooks themselves, no controller", &seconds(alone));
+    Ok(Others { bare, alone })
 }
 
 fn number(name: &str) -> Result<usize> {
@@ -212,7 +226,7 @@ async fn singles(desk: &Desk, already: usize) -> Result<Vec<Duration>> {
 const NEW_IMAGE: &str = "jupyter:new";
 
 /// A new image for each of the first `count`. How long until every pod has it.
-async fn new_images(desk: &Desk, count: usize) -> Result<Duration> {
+async fn new_images(desk: &Desk, count: usize, all: usize) -> Result<Duration> {
     let has_it = |pod: &Pod| {
         let image = pod.spec.as_ref().and_then(|spec| spec.containers.first()?.image.as_deref());
         image == Some(NEW_IMAGE)
@@ -227,7 +241,7 @@ async fn new_images(desk: &Desk, count: usize) -> Result<Duration> {
     }
     pods.reaches(count, LIMIT).await?;
     let took = started.elapsed();
-    running.reaches(count + SINGLES, LIMIT).await?;
+    running.reaches(all, LIMIT).await?;
     Ok(took)
 }
 
