@@ -1,9 +1,9 @@
 //! What the cache holds of a Notebook's route, if routes are made and the cluster has their kind.
 
-use carrel_runtime::shelf::Shelf;
 use std::sync::Arc;
 
 use carrel_api::notebook::Notebook;
+use carrel_runtime::shelf::Shelf;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::ResourceExt;
 use tokio::sync::watch;
