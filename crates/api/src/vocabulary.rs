@@ -1,11 +1,5 @@
 //! Labels, annotations and names that Carrel reads or writes. Nobody else spells them.
 
-/// On each child that Carrel makes, with [`MANAGED_BY_CARREL`]: what Carrel's watches select by, so that they hold no
-/// object of anybody else's.
-pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-/// The value of [`MANAGED_BY`].
-pub const MANAGED_BY_CARREL: &str = "carrel";
-
 /// Pod label of Kubeflow's notebooks: the Notebook's name. Web apps, PodDefaults and dashboards select by it.
 pub const NOTEBOOK_NAME: &str = "notebook-name";
 /// Pod label of Kubeflow's notebooks and the selector of their StatefulSet and Service: the StatefulSet's name.

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use carrel_notebook::{Controller, Scope, Settings, start};
+use carrel_notebook::{Controller, Settings, start};
 use carrel_runtime::lease::{self, Claim, Keeper};
 use carrel_runtime::metrics::{CountRequests, Metrics};
 use carrel_runtime::process::{self, Health};
+use carrel_runtime::scope::Scope;
 use futures::FutureExt;
 use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};

@@ -1,61 +1,34 @@
 //! What the controller watches, how a change finds its key, and what must be forgotten with an object.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 
 use carrel_api::notebook::Notebook;
-use carrel_api::vocabulary::{MANAGED_BY, MANAGED_BY_CARREL, NOTEBOOK, NOTEBOOK_NAME, STATEFUL_SET};
+use carrel_api::vocabulary::{NOTEBOOK, NOTEBOOK_NAME, STATEFUL_SET};
 use carrel_runtime::Key;
+use carrel_runtime::child::ours;
 use carrel_runtime::evidence::Evidence;
 use carrel_runtime::feed::{Change, Feed, everything};
 use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
-use carrel_runtime::shelf::Shelved;
-use carrel_runtime::wake::Wake;
+use carrel_runtime::quota::makes_room;
+use carrel_runtime::scope::Scope;
+use carrel_runtime::wake::{Wake, wakes};
 use futures::future::OptionFuture;
-use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{LimitRange, ResourceQuota, Service};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::ObjectRef;
-use kube::runtime::watcher::{self, watcher};
+use kube::runtime::watcher::watcher;
 use kube::{Api, Client, Resource, ResourceExt};
 use tokio::sync::oneshot;
 
 use crate::Settings;
 use crate::hear::Hearing;
 use crate::observe::Stores;
-use crate::room::makes_room;
 use crate::route_feed::RouteFeed;
 use crate::slim_node::SlimNode;
 use crate::slim_pod::SlimPod;
 use crate::start::Shared;
-
-/// Selects the children that Carrel made.
-pub(crate) fn ours() -> String {
-    format!("{MANAGED_BY}={MANAGED_BY_CARREL}")
-}
-
-/// What the controller looks after.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Every namespace.
-    Cluster,
-    /// One namespace.
-    Namespace(String),
-}
-
-impl Scope {
-    pub(crate) fn api<K>(&self, client: Client) -> Api<K>
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
-    {
-        match self {
-            Self::Cluster => Api::all(client),
-            Self::Namespace(namespace) => Api::namespaced(client, namespace),
-        }
-    }
-}
 
 /// The kinds that are watched.
 pub(crate) struct Feeds {
@@ -151,8 +124,8 @@ impl Feeds {
 
     /// What must be forgotten with an object: a reconcile is not called for one that is gone.
     pub(crate) fn forget(&mut self, shared: &Arc<Shared>) {
-        forget_deleted(&mut self.stateful_sets, shared.clone());
-        forget_deleted(&mut self.services, shared.clone());
+        self.stateful_sets.forget_in(shared.house.writer.ledger());
+        self.services.forget_in(shared.house.writer.ledger());
         self.routes.forget(shared);
         // Once there is a pod, what kept it from being made is over; and what was said of a pod that is gone.
         let evidence = self.evidence.clone();
@@ -199,40 +172,17 @@ impl Feeds {
         let nodes = watcher(Api::<SlimNode>::all(client.clone()), everything()).default_backoff();
         let nodes = self.watch_nodes.then(|| self.nodes.run(nodes, metrics.clone()));
         tokio::join!(
-            watch(self.notebooks, client, scope, everything(), metrics),
-            watch(self.stateful_sets, client, scope, ours.clone(), metrics),
-            watch(self.services, client, scope, ours, metrics),
+            scope.watch(self.notebooks, client, everything(), metrics),
+            scope.watch(self.stateful_sets, client, ours.clone(), metrics),
+            scope.watch(self.services, client, ours, metrics),
             self.routes.watch(client, scope, metrics, all),
-            watch(self.pods, client, scope, of_notebooks, metrics),
-            watch(self.quotas, client, scope, everything(), metrics),
-            watch(self.limit_ranges, client, scope, everything(), metrics),
+            scope.watch(self.pods, client, of_notebooks, metrics),
+            scope.watch(self.quotas, client, everything(), metrics),
+            scope.watch(self.limit_ranges, client, everything(), metrics),
             OptionFuture::from(nodes),
             self.hearing.run(client, scope, metrics, sets, shared),
         );
     }
-}
-
-fn watch<K>(
-    mut feed: Feed<K>,
-    client: &Client,
-    scope: &Scope,
-    config: watcher::Config,
-    metrics: &Arc<Metrics>,
-) -> impl Future<Output = ()> + use<K>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Shelved + Debug,
-{
-    let events = watcher(scope.api::<K>(client.clone()), config).default_backoff();
-    let metrics = metrics.clone();
-    async move { feed.run(events, metrics).await }
-}
-
-/// A listener that wakes the key of each state of a changed object.
-pub(crate) fn wakes<K>(
-    wake: Wake<Notebook>,
-    key: impl Fn(&K) -> Option<ObjectRef<Notebook>>,
-) -> impl Fn(&Change<'_, K>) {
-    move |change| change.states().filter_map(&key).for_each(|key| wake.send(key))
 }
 
 /// The Notebook that owns a child; a child whose owner was taken off is still known by its annotation or name.
@@ -251,17 +201,4 @@ pub(crate) fn owner<K: Resource<DynamicType = ()>>(child: &K) -> Option<ObjectRe
 fn named(pod: &SlimPod) -> Option<ObjectRef<Notebook>> {
     let name = pod.annotations().get(NOTEBOOK).or_else(|| pod.labels().get(NOTEBOOK_NAME))?;
     Some(ObjectRef::new(name).within(&pod.namespace()?))
-}
-
-pub(crate) fn forget_deleted<K>(feed: &mut Feed<K>, shared: Arc<Shared>)
-where
-    K: Shelved + Debug,
-{
-    let kind = feed.kind();
-    feed.listen(move |change| {
-        if let Change::Deleted(child) = change {
-            let uid = child.meta().uid.as_deref().unwrap_or_default();
-            shared.house.writer.ledger().forget(kind, &Key::of(*child), uid);
-        }
-    });
 }

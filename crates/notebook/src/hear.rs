@@ -12,6 +12,7 @@ use carrel_runtime::feed::everything;
 use carrel_runtime::metrics::Metrics;
 use carrel_runtime::notice::{Notice, Tone};
 use carrel_runtime::process::{Health, Pending};
+use carrel_runtime::scope::Scope;
 use carrel_runtime::shelf::Shelf;
 use carrel_runtime::wake::Wake;
 use futures::future::join_all;
@@ -23,7 +24,7 @@ use kube::runtime::watcher::watcher;
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
-use crate::feeds::{Scope, owner};
+use crate::feeds::owner;
 use crate::observe::get;
 use crate::start::Shared;
 

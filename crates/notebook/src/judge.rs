@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use carrel_runtime::Key;
 use carrel_runtime::apply::WriteError;
+use carrel_runtime::quota::is_contradicted;
 use carrel_runtime::turns::{Asked, Turn};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
@@ -16,7 +17,7 @@ use crate::plan::template_hash;
 use crate::reconcile::House;
 use crate::rejection::{is_about_room, rejection};
 use crate::resolve::{Refusal, Resolved, resolve};
-use crate::room::{Judged, asked_since, is_contradicted, refused_on_the_way, start_is_due};
+use crate::room::{Judged, asked_since, refused_on_the_way, start_is_due};
 
 /// How long to wait where the API server judged by numbers that are older than those known here, or newer.
 const CATCH_UP: Duration = Duration::from_secs(1);
@@ -60,7 +61,7 @@ pub(crate) async fn judge(observed: &Observed, resolved: &Result<Resolved, Refus
     };
     if let Some(words) = refused_on_the_way(observed) {
         let refused = refuse(words, None);
-        if is_contradicted(words, &house.stores.limits(&key.namespace)) {
+        if is_contradicted(words, &house.stores.limits(&key.namespace).quotas) {
             // The room that was lost is there again, and whoever told us found nobody waiting.
             house.wake(house.turns.reopen(&key.namespace));
         }
@@ -80,7 +81,7 @@ pub(crate) async fn judge(observed: &Observed, resolved: &Result<Resolved, Refus
         }
         Err(WriteError::Refused { message, .. }) if is_about_room(rejection(&message, &[]).0) => {
             // By what is known now, not when the judgement was asked for.
-            if is_contradicted(&message, &house.stores.limits(&key.namespace)) {
+            if is_contradicted(&message, &house.stores.limits(&key.namespace).quotas) {
                 debug!("judged by other numbers than those known here: {message}");
                 return Judgement::waits(CATCH_UP);
             }

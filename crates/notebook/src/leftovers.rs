@@ -9,7 +9,9 @@ use carrel_api::notebook::{Notebook, crd};
 use carrel_api::vocabulary::NOTEBOOK;
 use carrel_runtime::Key;
 use carrel_runtime::apply::{WriteError, Writer};
+use carrel_runtime::child::ours;
 use carrel_runtime::lease::Claim;
+use carrel_runtime::scope::Scope;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::api::{ListParams, PartialObjectMeta};
@@ -18,7 +20,6 @@ use serde::de::DeserializeOwned;
 use tracing::{info, warn};
 
 use crate::children::{HTTPRoute, VirtualService};
-use crate::feeds::{Scope, ours};
 use crate::plan::Kind;
 use crate::routing::Routing;
 

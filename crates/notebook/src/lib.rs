@@ -30,7 +30,6 @@ pub mod surroundings;
 mod testing;
 mod waiting;
 
-pub use feeds::Scope;
 pub use start::{Controller, start};
 
 /// What an admin sets for all notebooks of this process.

@@ -5,15 +5,16 @@ mod route;
 use std::sync::Arc;
 
 use carrel_api::notebook::{Notebook, NotebookStatus};
-use carrel_api::vocabulary::{MADE_FROM, MANAGED_BY, MANAGED_BY_CARREL, NOTEBOOK};
+use carrel_api::vocabulary::{MADE_FROM, NOTEBOOK};
 use carrel_runtime::Key;
+use carrel_runtime::child::{Child, Owner};
 use carrel_runtime::evidence::Evidence;
 use carrel_runtime::shelf::{Shelf, Shelved};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{LimitRange, ResourceQuota, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Resource, ResourceExt};
 
 use crate::holders::Holder;
 use crate::names::child_name;
@@ -66,68 +67,6 @@ impl Observed {
     }
 }
 
-/// An object of the name that a child has.
-#[derive(Clone, Debug)]
-pub enum Child<K> {
-    /// The cache holds none. There may be one that is not Carrel's, which the watch does not select.
-    Missing,
-    /// It is this Notebook's, or nobody's since its owner was deleted without it.
-    Ours(Arc<K>),
-    /// It is this Notebook's and being deleted.
-    Leaving,
-    /// Another object owns it; that one's kind and name.
-    Foreign {
-        /// The owner, as `Kind name`.
-        owner: String,
-    },
-}
-
-impl<K> Child<K> {
-    /// The child, if it stands and is ours.
-    pub fn ours(&self) -> Option<&K> {
-        match self {
-            Self::Ours(object) => Some(object),
-            _ => None,
-        }
-    }
-}
-
-impl<K: Resource<DynamicType = ()>> Child<K> {
-    /// Tells whose an object is: by its controller's uid, or where it has none by the label that Carrel's children carry.
-    pub fn of(object: Option<Arc<K>>, notebook: &Notebook) -> Self {
-        let Some(object) = object else { return Self::Missing };
-        let controller = object.owner_references().iter().find(|owner| owner.controller == Some(true));
-        let uid = notebook.metadata.uid.as_deref().unwrap_or_default();
-        match controller {
-            // Of a Notebook of this name that was deleted just now: the garbage collector has it.
-            Some(owner)
-                if owner.uid != uid
-                    && owner.kind == Notebook::kind(&())
-                    && Some(&owner.name) == notebook.metadata.name.as_ref() =>
-            {
-                Self::Leaving
-            }
-            Some(owner) if owner.uid != uid => Self::Foreign { owner: format!("{} {}", owner.kind, owner.name) },
-            None if !is_carrels(object.as_ref()) => Self::Foreign { owner: maker(object.as_ref()) },
-            _ if object.meta().deletion_timestamp.is_some() => Self::Leaving,
-            _ => Self::Ours(object),
-        }
-    }
-}
-
-fn is_carrels(object: &impl ResourceExt) -> bool {
-    object.labels().get(MANAGED_BY).is_some_and(|by| by == MANAGED_BY_CARREL)
-}
-
-/// Who made an object that no controller owns, by the marks that such tools leave.
-fn maker(object: &impl ResourceExt) -> String {
-    if let Some(release) = object.annotations().get("meta.helm.sh/release-name") {
-        return format!("the Helm release {release}");
-    }
-    let tool = object.labels().get(MANAGED_BY);
-    tool.map_or_else(|| "somebody whom it does not name".to_owned(), Clone::clone)
-}
-
 /// The reason of a StatefulSet's Events that say why its pod can't be made.
 pub(crate) const FAILED_CREATE: &str = "FailedCreate";
 
@@ -160,7 +99,7 @@ impl Stores {
         let key = Key::of(notebook.as_ref());
         let child = child_name(&key.name);
         let stored = || notebook.status.as_ref().and_then(|status| status.valid()).cloned();
-        let stateful_set = Child::of(get(&self.stateful_sets, &key.namespace, &child), &notebook);
+        let stateful_set = Child::of(get(&self.stateful_sets, &key.namespace, &child), Owner::of(notebook.as_ref()));
         let set_uid = stateful_set.ours().and_then(|set| set.metadata.uid.clone());
         let pod = get(&self.pods, &key.namespace, &pod_name(&child));
         let pod = pod.filter(|pod| set_uid.as_ref().is_none_or(|uid| is_controlled_by(pod, uid)));
@@ -169,7 +108,7 @@ impl Stores {
             rejection: set_uid.as_deref().and_then(words),
             status: newer.or_else(stored).unwrap_or_default(),
             stateful_set,
-            service: Child::of(get(&self.services, &key.namespace, &child), &notebook),
+            service: Child::of(get(&self.services, &key.namespace, &child), Owner::of(notebook.as_ref())),
             around: pod.as_deref().map(|pod| self.around(pod)).unwrap_or_default(),
             route: self.routes.observe(&notebook),
             pod,

@@ -8,11 +8,12 @@ use carrel_api::notebook::{Notebook, Reason};
 use carrel_api::vocabulary::{
     ODH_RESTART, ON_STOP, OWNER_TEMPLATE, RESTARTED_FOR, STOPPED, TAKEN_OVER, TEMPLATE, UPDATE_POLICY,
 };
+use carrel_runtime::child::Child;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::ResourceExt;
 
 use crate::children::{Children, children};
-use crate::observe::{Child, Observed};
+use crate::observe::Observed;
 use crate::resolve::{Refusal, Resolved, TakenOver, Update};
 use crate::room::{Judged, start_is_due};
 use crate::slim_pod::SlimPod;

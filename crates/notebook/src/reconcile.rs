@@ -10,9 +10,11 @@ use carrel_api::notebook::{Notebook, NotebookStatus};
 use carrel_api::vocabulary::{ODH_RESTART, RESTART_REQUESTED};
 use carrel_runtime::Key;
 use carrel_runtime::apply::{Applied, WriteError, Writer};
+use carrel_runtime::child::{Child, Owner};
 use carrel_runtime::hush::Hush;
 use carrel_runtime::ledger::IN_FLIGHT;
 use carrel_runtime::notice::{Notice, Tone};
+use carrel_runtime::runner::Next;
 use carrel_runtime::statuses::Statuses;
 use carrel_runtime::turns::Turns;
 use carrel_runtime::wake::Wake;
@@ -30,7 +32,7 @@ use crate::children::Children;
 use crate::judge::judge;
 use crate::names::child_name;
 use crate::notices::notices;
-use crate::observe::{Child, Observed, Stores};
+use crate::observe::{Observed, Stores};
 use crate::plan::{Act, Cause, Kind, Plan, Restart, lint, plan};
 use crate::resolve::{Refusal, Resolved, resolve};
 use crate::status::{Outcome, may_wait, status};
@@ -48,15 +50,6 @@ pub(crate) struct House {
 
 /// More keys than this wait only when many Notebooks are made, or changed, at once.
 const MANY: usize = 32;
-
-/// When to look again without being woken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Next {
-    /// Not before something changes.
-    Wait,
-    /// After this time, lest a write that the cache never showed was lost.
-    After(Duration),
-}
 
 /// Brings one Notebook to where it should be.
 pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<Next, WriteError> {
@@ -140,7 +133,7 @@ async fn look<K>(key: &Key, made_with: &str, notebook: &Notebook, writer: &Write
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
 {
-    let child = Child::of(writer.look::<K>(key).await?.map(Arc::new), notebook);
+    let child = Child::of(writer.look::<K>(key).await?.map(Arc::new), Owner::of(notebook));
     if let Some(live) = child.ours() {
         writer.inherit(live, made_with).await?;
     }

@@ -4,27 +4,9 @@
 
 use carrel_api::notebook::Reason;
 use carrel_runtime::quantity;
+use carrel_runtime::quota::{Exceeded, Short, exceeded, why};
 
 use crate::holders::Holder;
-
-/// What a quota has no room for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Exceeded {
-    /// The ResourceQuota's name.
-    pub(crate) quota: String,
-    /// Each resource that does not fit.
-    pub(crate) resources: Vec<Short>,
-}
-
-/// A resource that does not fit, with the API server's own amounts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Short {
-    /// As the quota names it, such as `requests.cpu`.
-    pub(crate) resource: String,
-    pub(crate) asked: String,
-    pub(crate) used: String,
-    pub(crate) hard: String,
-}
 
 /// The reason and a sentence for the owner. `holders` are the running notebooks of the namespace.
 pub(crate) fn rejection(words: &str, holders: &[Holder]) -> (Reason, String) {
@@ -65,30 +47,6 @@ pub(crate) fn rejection(words: &str, holders: &[Holder]) -> (Reason, String) {
 /// Whether what is refused may fit one day without a change of the pod: when a quota or a LimitRange changes.
 pub(crate) fn is_about_room(reason: Reason) -> bool {
     matches!(reason, Reason::QuotaExceeded | Reason::LimitRange)
-}
-
-/// Why, out of `create Pod X-0 in StatefulSet X failed error: pods "X-0" is forbidden: WHY`.
-fn why(words: &str) -> &str {
-    let words = words.split_once("failed error: ").map_or(words, |(_, words)| words);
-    words.split_once("is forbidden: ").map_or(words, |(_, why)| why).trim()
-}
-
-/// What a quota has no room for: `NAME, requested: a=1,b=2, used: a=0,b=0, limited: a=1,b=1`.
-pub(crate) fn exceeded(words: &str) -> Option<Exceeded> {
-    let (quota, rest) = why(words).strip_prefix("exceeded quota: ")?.split_once(", requested: ")?;
-    let (requested, rest) = rest.split_once(", used: ")?;
-    let (used, limited) = rest.split_once(", limited: ")?;
-    let amount = |of: &str, resource: &str| {
-        let pair = of.split(',').filter_map(|pair| pair.trim().split_once('=')).find(|(name, _)| *name == resource);
-        pair.map(|(_, amount)| amount.to_owned())
-    };
-    let short = |(resource, asked): (&str, &str)| {
-        let (used, hard) = (amount(used, resource)?, amount(limited, resource)?);
-        Some(Short { resource: resource.to_owned(), asked: asked.to_owned(), used, hard })
-    };
-    let resources: Option<Vec<_>> =
-        requested.split(',').filter_map(|pair| pair.trim().split_once('=')).map(short).collect();
-    Some(Exceeded { quota: quota.to_owned(), resources: resources? })
 }
 
 /// The most notebooks that a message names for a resource.

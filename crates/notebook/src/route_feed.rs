@@ -4,12 +4,14 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use carrel_api::notebook::Notebook;
+use carrel_runtime::child::ours;
 use carrel_runtime::feed::{Feed, everything};
 use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
+use carrel_runtime::scope::Scope;
 use carrel_runtime::served::follow;
 use carrel_runtime::shelf::Shelved;
-use carrel_runtime::wake::Wake;
+use carrel_runtime::wake::{Wake, wakes};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::runtime::WatchStreamExt;
@@ -20,7 +22,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::children::{HTTPRoute, VirtualService};
-use crate::feeds::{Scope, forget_deleted, ours, owner, wakes};
+use crate::feeds::owner;
 use crate::observe::{Presence, RouteStore, Routes};
 use crate::routing::{ForeignApi, Routing};
 use crate::start::Shared;
@@ -72,9 +74,9 @@ impl RouteFeed {
     pub(crate) fn forget(&mut self, shared: &Arc<Shared>) {
         match &mut self.feed {
             Kinds::Off => {}
-            Kinds::VirtualService(feed) => forget_deleted(feed, shared.clone()),
-            Kinds::HTTPRoute(feed) => forget_deleted(feed, shared.clone()),
-            Kinds::Ingress(feed) => forget_deleted(feed, shared.clone()),
+            Kinds::VirtualService(feed) => feed.forget_in(shared.house.writer.ledger()),
+            Kinds::HTTPRoute(feed) => feed.forget_in(shared.house.writer.ledger()),
+            Kinds::Ingress(feed) => feed.forget_in(shared.house.writer.ledger()),
         }
     }
 

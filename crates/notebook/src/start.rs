@@ -1,44 +1,31 @@
 //! How the controller starts, reconciles and ends.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use carrel_api::notebook::Notebook;
-use carrel_runtime::Key;
-use carrel_runtime::apply::{Retry, WriteError, Writer};
+use carrel_runtime::apply::Writer;
 use carrel_runtime::backoff::Backoff;
 use carrel_runtime::hush::Hush;
 use carrel_runtime::lease::Claim;
 use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
-use carrel_runtime::shelf::{Packed, key, packed};
+use carrel_runtime::runner::Runner;
+use carrel_runtime::scope::Scope;
 use carrel_runtime::statuses::Statuses;
 use carrel_runtime::turns::Turns;
 use carrel_runtime::wake::queue;
-use futures::StreamExt;
 use kube::Client;
-use kube::runtime::Controller as Runner;
-use kube::runtime::controller::{Action, Config};
-use kube::runtime::reflector::ObjectRef;
 use tokio::sync::oneshot;
-use tracing::{Instrument, debug, info_span, warn};
 
 use crate::Settings;
-use crate::feeds::{Feeds, Scope};
+use crate::feeds::Feeds;
 use crate::leftovers::remove_when_leading;
 use crate::observe::Stores;
-use crate::reconcile::{House, Next, reconcile};
+use crate::reconcile::{House, reconcile};
 use crate::route_feed::known;
 
 /// The controller's name in logs and metrics.
 const NAME: &str = "notebook";
-
-/// Reconciles that run side by side. Each waits for at most a few writes, and the API server's own limits on a client
-/// (priority and fairness) are of this size.
-const CONCURRENCY: u16 = 16;
-
-/// How long keys are gathered: a start changes StatefulSet, pod and Service within milliseconds.
-const DEBOUNCE: Duration = Duration::from_millis(20);
 
 /// What the controller is started with.
 pub struct Controller {
@@ -86,8 +73,7 @@ async fn run(
             turns: Turns::default(),
             wake: wake.clone(),
         },
-        backoff: Backoff::default(),
-        metrics: metrics.clone(),
+        backoff: Arc::default(),
     });
     let (routing, writer) = (shared.house.settings.routing.clone(), shared.house.writer.clone());
     feeds.wake(&wake);
@@ -100,25 +86,19 @@ async fn run(
             () = end.clone() => return,
         }
         shared.house.line_up();
-        Runner::for_shared_stream(futures::stream::pending(), stores.notebooks.store())
-            .reconcile_on(keys.map(|key| packed(&key)))
-            .with_config(Config::default().concurrency(CONCURRENCY).debounce(DEBOUNCE))
-            .graceful_shutdown_on(end)
-            .run(one, on_error, shared.clone())
-            .for_each(|result| {
-                match result {
-                    Err(kube::runtime::controller::Error::ObjectNotFound(key)) => {
-                        debug!(%key, "is gone");
-                        // Nothing waits for it any more.
-                        let key = ObjectRef::new(&key.name).within(key.namespace.as_deref().unwrap_or_default());
-                        wake.taken(&key);
-                    }
-                    Err(kube::runtime::controller::Error::ReconcilerFailed(..)) | Ok(_) => {}
-                    Err(error) => warn!("{error}"),
-                }
-                futures::future::ready(())
-            })
-            .await;
+        let house = shared.clone();
+        Runner {
+            name: NAME,
+            shelf: stores.notebooks.clone(),
+            wake: wake.clone(),
+            backoff: shared.backoff.clone(),
+            metrics: metrics.clone(),
+        }
+        .run(keys, end, move |notebook| {
+            let shared = house.clone();
+            async move { reconcile(notebook, &shared.house).await }
+        })
+        .await;
     };
     tokio::select! {
         () = runner => {}
@@ -158,39 +138,5 @@ async fn filled(stores: &Stores, watch_nodes: bool, heard: Vec<oneshot::Receiver
 /// What all reconciles share.
 pub(crate) struct Shared {
     pub(crate) house: House,
-    pub(crate) backoff: Backoff,
-    metrics: Arc<Metrics>,
-}
-
-async fn one(notebook: Arc<Packed<Notebook>>, shared: Arc<Shared>) -> Result<Action, WriteError> {
-    let waited = shared.house.wake.taken(&key(notebook.as_ref()));
-    let Some(notebook) = notebook.open() else { return Ok(Action::await_change()) };
-    let key = Key::of(notebook.as_ref());
-    let started = Instant::now();
-    let span = info_span!("reconcile", controller = NAME, notebook = %key);
-    let result = reconcile(notebook, &shared.house).instrument(span).await;
-    let label = result.as_ref().err().map_or("ok", WriteError::label);
-    shared.metrics.reconciled(NAME, label, started.elapsed(), waited);
-    if result.is_ok() {
-        shared.backoff.clear(&key);
-    }
-    result.map(|next| match next {
-        Next::Wait => Action::await_change(),
-        Next::After(time) => Action::requeue(time),
-    })
-}
-
-#[allow(clippy::needless_pass_by_value)] // kube's signature.
-fn on_error(notebook: Arc<Packed<Notebook>>, error: &WriteError, shared: Arc<Shared>) -> Action {
-    let key = Key::of(notebook.as_ref());
-    let wait = match error.retry() {
-        Retry::Never => {
-            debug!(notebook = %key, "{error}");
-            return Action::await_change();
-        }
-        Retry::Soon => shared.backoff.failed(&key),
-        Retry::Late => shared.backoff.longest(),
-    };
-    warn!(notebook = %key, retry_in_seconds = wait.as_secs(), "{error}");
-    Action::requeue(wait)
+    pub(crate) backoff: Arc<Backoff>,
 }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use carrel_api::notebook::Notebook;
+use carrel_runtime::child::{Child, Owner};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ResourceQuota, Service};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::Settings;
-use crate::observe::{Child, Observed, ObservedRoute};
+use crate::observe::{Observed, ObservedRoute};
 use crate::rejection::rejection;
 use crate::resolve::{Refusal, resolve};
 use crate::room::{Judged, Limits};
@@ -87,7 +88,7 @@ fn observed_route(story: &Story) -> ObservedRoute {
         K: kube::Resource<DynamicType = ()> + serde::de::DeserializeOwned,
     {
         let route = story.route.clone().map(|route| Arc::new(serde_json::from_value(route).unwrap()));
-        Child::of(route, &story.notebook)
+        Child::of(route, Owner::of(&story.notebook))
     }
     match routing(&story.routing) {
         Routing::None => ObservedRoute::Off,
@@ -113,8 +114,8 @@ fn observed(text: &str) -> Observed {
     Observed {
         route: observed_route(&story),
         status: status.unwrap_or_default(),
-        stateful_set: Child::of(story.stateful_set.map(Arc::new), &story.notebook),
-        service: Child::of(story.service.map(Arc::new), &story.notebook),
+        stateful_set: Child::of(story.stateful_set.map(Arc::new), Owner::of(&story.notebook)),
+        service: Child::of(story.service.map(Arc::new), Owner::of(&story.notebook)),
         pod: story.pod.map(Arc::new),
         rejection: story.rejection,
         around: Surroundings {

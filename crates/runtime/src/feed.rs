@@ -14,6 +14,8 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::{self, Event};
 use tracing::{info, warn};
 
+use crate::Key;
+use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::process::{Health, Pending};
 use crate::shelf::{Packed, Shelf, ShelfWriter, Shelved, key};
@@ -99,6 +101,16 @@ impl<K: Shelved + Debug> Feed<K> {
         if let Some(pending) = self.pending.take() {
             pending.done();
         }
+    }
+
+    /// What the ledger knows of an object goes with it.
+    pub fn forget_in(&mut self, ledger: &Arc<Ledger>) {
+        let (kind, ledger) = (self.kind, ledger.clone());
+        self.listen(move |change| {
+            if let Change::Deleted(last) = change {
+                ledger.forget(kind, &Key::of(*last), last.meta().uid.as_deref().unwrap_or_default());
+            }
+        });
     }
 
     /// Runs on the events of a watch until they end, which a watch by kube's `watcher` never does. May be dropped, and run

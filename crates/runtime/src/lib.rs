@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`feed`] | one watch a kind: fills a store and tells of every change, deletes included |
 //! | [`shelf`] | objects in memory as their text, opened when they are read |
+//! | [`scope`] | what a process looks after, and the watches of it |
+//! | [`child`] | whose an object is that has the name of a child |
 //! | [`wake`] | the queue of keys between feeds and a controller |
 //! | [`covers`] | whether a live object still has each field that we set, and where it does not |
 //! | [`evidence`] | what Events say of objects, as far as it explains a wait |
@@ -11,6 +13,8 @@
 //! | [`statuses`] | what was said last of each object, until the cache shows it |
 //! | [`apply`] | the only writer: server-side apply when something differs, under the lease, with a timeout |
 //! | [`lease`] | one process at work: claims a Lease, and stops writing well before another can take it |
+//! | [`runner`] | one reconcile a key at a time, and failed ones again ever later |
+//! | [`quota`] | what a ResourceQuota has no room for, and when it may have |
 //! | [`backoff`] | when to try a failed key again |
 //! | [`hash`] | the same hash for the same content, in every release |
 //! | [`hush`] | words that may wait a moment, since better ones may come |
@@ -22,6 +26,7 @@
 
 pub mod apply;
 pub mod backoff;
+pub mod child;
 pub mod covers;
 pub mod evidence;
 pub mod feed;
@@ -33,6 +38,9 @@ pub mod metrics;
 pub mod notice;
 pub mod process;
 pub mod quantity;
+pub mod quota;
+pub mod runner;
+pub mod scope;
 pub mod served;
 pub mod shelf;
 pub mod statuses;

@@ -10,6 +10,8 @@ use kube::runtime::reflector::{Lookup, ObjectRef};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
+use crate::feed::Change;
+
 /// The sending end. Sending never blocks and never fails; kube's scheduler merges repeats.
 #[derive(Debug)]
 pub struct Wake<K: Lookup<DynamicType = ()>> {
@@ -45,6 +47,14 @@ impl<K: Lookup<DynamicType = ()>> Wake<K> {
     pub fn taken(&self, key: &ObjectRef<K>) -> Option<Duration> {
         self.asked.lock().remove(key).map(|since| since.elapsed())
     }
+}
+
+/// A listener of a feed that wakes the key of each state of a changed object.
+pub fn wakes<K, O>(wake: Wake<O>, key: impl Fn(&K) -> Option<ObjectRef<O>>) -> impl Fn(&Change<'_, K>)
+where
+    O: Lookup<DynamicType = ()>,
+{
+    move |change| change.states().filter_map(&key).for_each(|key| wake.send(key))
 }
 
 /// A new queue: the end that feeds send to, and the stream for `Controller::reconcile_on`.

@@ -6,7 +6,9 @@ mod service;
 mod stateful_set;
 
 use carrel_api::notebook::{Notebook, crd};
-use carrel_api::vocabulary::{MANAGED_BY, MANAGED_BY_CARREL, NOTEBOOK};
+use carrel_api::vocabulary::NOTEBOOK;
+use carrel_runtime::FIELD_MANAGER;
+use carrel_runtime::child::MANAGED_BY;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
@@ -43,7 +45,7 @@ fn metadata(resolved: &Resolved) -> ObjectMeta {
         name: Some(resolved.child.clone()),
         annotations: Some([(NOTEBOOK.to_owned(), resolved.name.clone())].into()),
         namespace: Some(resolved.namespace.clone()),
-        labels: Some([(MANAGED_BY.to_owned(), MANAGED_BY_CARREL.to_owned())].into()),
+        labels: Some([(MANAGED_BY.to_owned(), FIELD_MANAGER.to_owned())].into()),
         owner_references: Some(vec![OwnerReference {
             api_version: format!("{}/{}", crd::GROUP, crd::STORED_VERSION),
             kind: Notebook::kind(&()).into_owned(),

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use carrel_api::notebook::Notebook;
+use carrel_runtime::child::{Child, Owner};
 use carrel_runtime::shelf::Shelf;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::ResourceExt;
 use tokio::sync::watch;
 
-use super::{Child, get};
+use super::get;
 use crate::children::{HTTPRoute, VirtualService};
 use crate::names::{child_name, virtual_service_name};
 
@@ -75,17 +76,15 @@ impl Routes {
         if *self.presence.borrow() != Presence::There {
             return ObservedRoute::ApiMissing;
         }
-        let child = child_name(&name);
+        let (child, owner) = (child_name(&name), Owner::of(notebook.as_ref()));
         match &self.store {
             RouteStore::Off => ObservedRoute::Off,
             RouteStore::VirtualService(store) => {
                 let route = get(store, &namespace, &virtual_service_name(&namespace, &name));
-                ObservedRoute::VirtualService(Child::of(route, notebook))
+                ObservedRoute::VirtualService(Child::of(route, owner))
             }
-            RouteStore::HTTPRoute(store) => {
-                ObservedRoute::HTTPRoute(Child::of(get(store, &namespace, &child), notebook))
-            }
-            RouteStore::Ingress(store) => ObservedRoute::Ingress(Child::of(get(store, &namespace, &child), notebook)),
+            RouteStore::HTTPRoute(store) => ObservedRoute::HTTPRoute(Child::of(get(store, &namespace, &child), owner)),
+            RouteStore::Ingress(store) => ObservedRoute::Ingress(Child::of(get(store, &namespace, &child), owner)),
         }
     }
 }
