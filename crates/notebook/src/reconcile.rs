@@ -43,6 +43,8 @@ pub(crate) struct House {
     pub(crate) hush: Hush,
     pub(crate) turns: Turns<Refusal>,
     pub(crate) wake: Wake<Notebook>,
+    /// The wall clock.
+    pub(crate) clock: fn() -> Timestamp,
 }
 
 /// When to look again without being woken.
@@ -77,7 +79,7 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
     }
     let route = route::carry_out(&mut observed, &resolved, &mut plan, &house.writer).await;
     let outcome = Outcome { failed: work.failed.as_ref(), route: route.failed.as_ref() };
-    let status = status(&observed, &resolved, &plan, outcome, Timestamp::now());
+    let status = status(&observed, &resolved, &plan, outcome, (house.clock)());
     if work.failed.is_none()
         && route.failed.is_none()
         && status != observed.status

@@ -84,6 +84,7 @@ async fn run(
             hush: Hush::default(),
             turns: Turns::default(),
             wake: wake.clone(),
+            clock: jiff::Timestamp::now,
         },
         backoff: Backoff::default(),
         metrics: metrics.clone(),
