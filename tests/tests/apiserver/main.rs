@@ -14,5 +14,6 @@ mod reasons;
 mod refusals;
 mod restarts;
 mod routes;
+mod schema;
 mod status;
 mod takeover;
