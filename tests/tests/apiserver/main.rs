@@ -17,3 +17,4 @@ mod routes;
 mod schema;
 mod status;
 mod takeover;
+mod transitions;
