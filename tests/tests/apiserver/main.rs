@@ -18,3 +18,4 @@ mod schema;
 mod status;
 mod takeover;
 mod transitions;
+mod zeros;
