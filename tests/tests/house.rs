@@ -86,6 +86,7 @@ const NOT_PURE: &[&str] = &[
     "judge.rs",
     "route_feed.rs",
     "leftovers.rs",
+    "properties",
     "reconcile.rs",
     "reconcile",
     "testing.rs",

@@ -4,6 +4,8 @@
 
 mod checked;
 pub mod notebook;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod vocabulary;
 
 pub use checked::Checked;

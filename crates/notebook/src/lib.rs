@@ -15,6 +15,8 @@ pub mod names;
 pub mod notices;
 pub mod observe;
 pub mod plan;
+#[cfg(test)]
+mod properties;
 mod reconcile;
 mod rejection;
 pub mod resolve;

@@ -46,6 +46,8 @@ pub(crate) struct House {
     pub(crate) hush: Hush,
     pub(crate) turns: Turns<Refusal>,
     pub(crate) wake: Wake<Notebook>,
+    /// The wall clock.
+    pub(crate) clock: fn() -> Timestamp,
 }
 
 /// More keys than this wait only when many Notebooks are made, or changed, at once.
@@ -78,7 +80,7 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
     }
     let route = route::carry_out(&mut observed, &resolved, &mut plan, &house.writer).await;
     let outcome = Outcome { failed: work.failed.as_ref(), route: route.failed.as_ref() };
-    let status = status(&observed, &resolved, &plan, outcome, Timestamp::now());
+    let status = status(&observed, &resolved, &plan, outcome, (house.clock)());
     if work.failed.is_none()
         && route.failed.is_none()
         && status != observed.status

@@ -72,6 +72,7 @@ async fn run(
             hush: Hush::default(),
             turns: Turns::default(),
             wake: wake.clone(),
+            clock: jiff::Timestamp::now,
         },
         backoff: Arc::default(),
     });

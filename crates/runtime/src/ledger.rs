@@ -33,7 +33,7 @@ pub struct Live<'a> {
 pub enum Verdict {
     /// It is as it should be.
     Settled,
-    /// It was written so, and the cache has not seen it yet.
+    /// It was written, and the cache has not seen that yet.
     InFlight,
     /// It must be written.
     Write(Why),
@@ -89,18 +89,17 @@ impl Ledger {
         let Some(live) = live else {
             return match entry {
                 Some(entry) if entry.since.elapsed() > IN_FLIGHT => Verdict::Write(Why::Missing),
-                Some(entry) if entry.hash == hash => Verdict::InFlight,
-                Some(_) => Verdict::Write(Why::Changed),
+                Some(_) => Verdict::InFlight,
                 None => Verdict::Write(Why::Missing),
             };
         };
         if let Some(entry) = entry {
-            let same = entry.hash == hash;
-            if live.version == entry.version && same {
+            if live.version == entry.version && entry.hash == hash {
                 return Verdict::Settled;
             }
             if is_older(live.version, &entry.version) && entry.since.elapsed() <= IN_FLIGHT {
-                return if same { Verdict::InFlight } else { Verdict::Write(Why::Changed) };
+                // Nor anything else: what we want was computed from what is older than our own last word.
+                return Verdict::InFlight;
             }
         }
         let applied = live.object.pointer("/metadata/annotations").and_then(|map| map.get(APPLIED));
@@ -164,10 +163,12 @@ mod tests {
         assert_eq!(ledger.judge(KIND, &key, &wanted, "h1", None), Verdict::Write(Why::Missing));
         ledger.wrote(KIND, &key, "u1", "10", "h1");
         assert_eq!(ledger.judge(KIND, &key, &wanted, "h1", None), Verdict::InFlight);
-        assert_eq!(ledger.judge(KIND, &key, &wanted, "h2", None), Verdict::Write(Why::Changed));
+        assert_eq!(ledger.judge(KIND, &key, &wanted, "h2", None), Verdict::InFlight, "wanted by an older cache");
         let old = applied("h0", 1);
         assert_eq!(ledger.judge(KIND, &key, &wanted, "h1", Some(live("u1", "9", &old))), Verdict::InFlight);
+        assert_eq!(ledger.judge(KIND, &key, &wanted, "h2", Some(live("u1", "9", &old))), Verdict::InFlight);
         let new = applied("h1", 80);
+        assert_eq!(ledger.judge(KIND, &key, &wanted, "h2", Some(live("u1", "10", &new))), Verdict::Write(Why::Changed));
         assert_eq!(ledger.judge(KIND, &key, &wanted, "h1", Some(live("u1", "10", &new))), Verdict::Settled);
     }
 

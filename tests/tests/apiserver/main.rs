@@ -14,5 +14,8 @@ mod reasons;
 mod refusals;
 mod restarts;
 mod routes;
+mod schema;
 mod status;
 mod takeover;
+mod transitions;
+mod zeros;

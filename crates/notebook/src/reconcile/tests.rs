@@ -80,6 +80,7 @@ impl Desk {
             hush: Hush::default(),
             turns: Turns::default(),
             wake: queue().0,
+            clock: Timestamp::now,
         };
         Self { house, requests, answers, notebooks, stateful_sets, services }
     }

@@ -86,7 +86,7 @@ impl WriteError {
         } else if status.is_conflict() && cause("FieldManagerConflict") || status.is_already_exists() {
             Self::Taken { kind: kind.to_owned(), name: name.to_owned(), message: status.message.clone() }
         } else if is_refusal(&status) {
-            Self::Refused { message: status.message.clone(), invalid: status.is_invalid() }
+            Self::Refused { message: status.message.clone(), invalid: status.is_invalid() || is_unreadable(&status) }
         } else {
             Self::Failed(Box::new(kube::Error::Api(status)))
         }
@@ -94,5 +94,30 @@ impl WriteError {
 }
 
 fn is_refusal(status: &Status) -> bool {
-    status.is_invalid() || status.is_forbidden() || status.code == 400
+    status.is_invalid() || status.is_forbidden() || status.code == 400 || is_unreadable(status)
+}
+
+/// Server-side apply says by a 500 without a reason that its kind can't hold a value (a quantity that is none); a create
+/// of the same object answers with 400.
+fn is_unreadable(status: &Status) -> bool {
+    status.code == 500 && status.reason.is_empty() && status.message.starts_with("failed to convert new object")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(code: u16, message: &str) -> WriteError {
+        let status = Status { code, message: message.to_owned(), ..Status::default() };
+        WriteError::of(kube::Error::Api(Box::new(status)), "StatefulSet", "iris")
+    }
+
+    #[test]
+    fn a_value_that_the_kind_can_not_hold_is_refused_and_another_fault_of_the_server_is_none() {
+        let words =
+            "failed to convert new object (a/iris; apps/v1, Kind=StatefulSet) to proper version: quantities must match";
+        assert_eq!(error(500, words).retry(), Retry::Late);
+        assert!(matches!(error(500, words), WriteError::Refused { invalid: true, .. }));
+        assert!(matches!(error(500, "etcdserver: request timed out"), WriteError::Failed(_)));
+    }
 }

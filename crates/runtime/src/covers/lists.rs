@@ -25,9 +25,9 @@ impl Key {
         Self { field, default: None }
     }
 
-    /// The key of an item; null where it has none.
+    /// The key of an item; null where it has none, or an empty one.
     pub(super) fn of(&self, item: &Value) -> Value {
-        match (item.get(self.field), self.default) {
+        match (item.get(self.field).filter(|value| *value != ""), self.default) {
             (Some(value), _) => value.clone(),
             (None, Some(default)) => default.into(),
             (None, None) => Value::Null,

@@ -5,6 +5,7 @@
 //! the log line, the metric and the condition.
 
 mod canonical;
+mod empty;
 mod lists;
 mod path;
 
@@ -12,6 +13,8 @@ use serde_json::Value;
 
 use crate::quantity::nanos;
 pub use canonical::canonical;
+use empty::is_empty;
+pub use empty::stores_zero;
 use lists::{Identity, Key, identity};
 pub use path::Difference;
 use path::{Path, plain};
@@ -30,7 +33,8 @@ pub fn covers(wanted: &Value, live: &Value) -> Result<(), Difference> {
 }
 
 fn compare(wanted: &Value, live: Option<&Value>, path: &mut Path, found: &mut Vec<Difference>) {
-    if is_empty(wanted) && live.is_none_or(is_empty) {
+    let absent = |value: &Value| is_empty(value, path.field(), path.parent());
+    if absent(wanted) && live.is_none_or(absent) {
         return;
     }
     match (wanted, live) {
@@ -49,14 +53,16 @@ fn list(wanted: &[Value], live: &[Value], path: &mut Path, found: &mut Vec<Diffe
     match identity(path.field(), wanted) {
         Identity::Keys(keys) => {
             for item in wanted {
-                let other = find(item, live, keys);
-                path.inside(keyed(item, keys), |path| compare(item, other, path, found));
+                // An item that says nothing is one too.
+                path.inside(keyed(item, keys), |path| match find(item, live, keys) {
+                    Some(other) => compare(item, Some(other), path, found),
+                    None => found.push(path.differs(item, None)),
+                });
             }
         }
         Identity::Itself => {
-            for item in wanted {
-                let other = live.iter().find(|other| *other == item);
-                path.inside(format!("[{}]", plain(item)), |path| compare(item, other, path, found));
+            for item in wanted.iter().filter(|item| !live.contains(item)) {
+                path.inside(format!("[{}]", plain(item)), |path| found.push(path.differs(item, None)));
             }
         }
         Identity::Position if wanted.len() != live.len() => {
@@ -78,18 +84,6 @@ fn find<'a>(item: &Value, live: &'a [Value], keys: &[Key]) -> Option<&'a Value> 
 fn keyed(item: &Value, keys: &[Key]) -> String {
     let name: Vec<_> = keys.iter().map(|key| format!("{}={}", key.field, plain(&key.of(item)))).collect();
     format!("[{}]", name.join(","))
-}
-
-/// Kubernetes' types drop empty values when they are written, so an empty one and an absent one are the same.
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Bool(set) => !set,
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(fields) => fields.values().all(is_empty),
-    }
 }
 
 fn same_amount(a: &Value, b: &Value) -> bool {

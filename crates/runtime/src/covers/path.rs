@@ -33,12 +33,15 @@ impl Path {
         self.0.iter().rev().find(|part| !part.starts_with('[')).map_or("", String::as_str)
     }
 
+    /// The name of the field around it.
+    pub(super) fn parent(&self) -> &str {
+        self.0.iter().rev().filter(|part| !part.starts_with('[')).nth(1).map_or("", String::as_str)
+    }
+
     /// Whether what stands here is a quantity: the API server writes those in its own form.
     pub(super) fn holds_quantity(&self) -> bool {
-        let mut fields = self.0.iter().rev().filter(|part| !part.starts_with('['));
-        let (last, parent) = (fields.next().map(String::as_str), fields.next().map(String::as_str));
-        matches!(last, Some("sizeLimit" | "divisor" | "storage"))
-            || matches!(parent, Some("limits" | "requests" | "overhead" | "hard" | "capacity" | "allocatable"))
+        matches!(self.field(), "sizeLimit" | "divisor" | "storage")
+            || matches!(self.parent(), "limits" | "requests" | "overhead" | "hard" | "capacity" | "allocatable")
     }
 
     pub(super) fn inside<T>(&mut self, part: String, run: impl FnOnce(&mut Self) -> T) -> T {

@@ -47,6 +47,32 @@ fn an_empty_value_is_an_absent_one() {
     assert_eq!(at(json!({"enabled": true}), json!({})), Some("enabled: nothing instead of true".into()));
 }
 
+/// `false` and 0 are what a field says where its absence says something else.
+#[test]
+fn a_zero_that_the_api_server_stores_is_missed() {
+    for (field, zero) in [
+        ("hostUsers", json!(false)),
+        ("automountServiceAccountToken", json!(false)),
+        ("allowPrivilegeEscalation", json!(false)),
+        ("runAsUser", json!(0)),
+    ] {
+        let wanted = json!({"securityContext": {field: zero}});
+        assert_eq!(at(wanted.clone(), wanted.clone()), None);
+        assert!(at(wanted, json!({})).is_some(), "{field}");
+    }
+    assert_eq!(at(json!({"stdin": false, "hostPort": 0}), json!({})), None);
+}
+
+/// An empty selector selects all, an absent one nothing; and a volume is what its field names.
+#[test]
+fn an_empty_value_that_says_something_is_missed() {
+    let term = json!({"podAffinity": {"terms": [{"topologyKey": "zone", "namespaceSelector": {}}]}});
+    assert!(at(term, json!({"podAffinity": {"terms": [{"topologyKey": "zone"}]}})).is_some());
+    let volume = json!({"volumes": [{"name": "scratch", "emptyDir": {}}]});
+    assert_eq!(at(volume.clone(), volume.clone()), None);
+    assert!(at(volume, json!({"volumes": [{"name": "scratch", "hostPath": {"path": "/"}}]})).is_some());
+}
+
 #[test]
 fn ports_are_found_by_number_and_protocol_with_tcp_for_granted() {
     let wanted = json!({"ports": [{"containerPort": 8888, "name": "a"}]});

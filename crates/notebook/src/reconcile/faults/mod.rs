@@ -1,14 +1,19 @@
-//! Every request of every story fails once, in every way, and in the end all is as if none had.
+//! Every request of every story fails once, in every way; caches are late, and watches miss and repeat; clocks jump. In the
+//! end all is as if nothing had.
 //!
-//! The faults are put into the requests as they come, so a write that is added to a plan is covered without a new test.
+//! The faults are put into requests and events as they come, so a write that is added to a plan is covered without a new test.
 
+mod caches;
+mod server;
 mod world;
 
 use carrel_api::vocabulary::{HEADERS_REQUEST_SET, REWRITE_URI};
 use serde_json::json;
 
 use super::*;
-use world::{Fault, When, World};
+use caches::{KINDS, Watches};
+use server::{Fault, ROUTES, SERVICES, SETS};
+use world::{Trouble, World};
 
 #[derive(Clone, Copy)]
 enum Step {
@@ -25,6 +30,8 @@ enum Step {
     BadHeaders,
     Drift,
     Vanish,
+    /// Each child is deleted and made again by somebody, at once.
+    Replaced,
     Full,
     Room,
     Kubeflow,
@@ -45,15 +52,16 @@ impl Step {
             Self::Rewrite(to) => world.owner(&annotate(REWRITE_URI, to)),
             Self::BadHeaders => world.owner(&annotate(HEADERS_REQUEST_SET, Some("{"))),
             Self::Drift => {
-                world.change("virtualservices", &json!({"spec": {"hosts": ["elsewhere"]}}));
-                world.change("services", &json!({"spec": {"selector": {"statefulset": "another"}}}));
-                world.change("statefulsets", &json!({"spec": {"replicas": 3}}));
+                world.change(ROUTES, &json!({"spec": {"hosts": ["elsewhere"]}}));
+                world.change(SERVICES, &json!({"spec": {"selector": {"statefulset": "another"}}}));
+                world.change(SETS, &json!({"spec": {"replicas": 3}}));
             }
             Self::Vanish => {
-                world.remove("virtualservices");
-                world.remove("services");
-                world.remove("statefulsets");
+                world.remove(ROUTES);
+                world.remove(SERVICES);
+                world.remove(SETS);
             }
+            Self::Replaced => [ROUTES, SERVICES, SETS].into_iter().for_each(|kind| world.replace(kind)),
             Self::Full => world.quota(1),
             Self::Room => world.quota(0),
             Self::Kubeflow => world.as_kubeflow_left_it(),
@@ -61,9 +69,20 @@ impl Step {
     }
 }
 
-/// Lives a story with at most one fault. What is there in the end, how many pods there were, and how many requests.
-async fn live(story: &[Step], fault: Option<(usize, Fault, When)>) -> (serde_json::Value, usize, usize) {
-    let mut world = World::new(fault);
+/// What became of a story.
+#[derive(Debug)]
+struct Life {
+    /// What is there in the end.
+    picture: serde_json::Value,
+    /// How many pods there were.
+    pods: usize,
+    requests: usize,
+    events: usize,
+}
+
+/// Lives a story, whatever goes wrong in it.
+async fn live(story: &[Step], trouble: &Trouble) -> Life {
+    let mut world = World::new(trouble.clone()).await;
     if !matches!(story.first(), Some(Step::Kubeflow)) {
         world.rest().await;
     }
@@ -71,34 +90,78 @@ async fn live(story: &[Step], fault: Option<(usize, Fault, When)>) -> (serde_jso
         step.happens(&mut world);
         world.rest().await;
     }
-    (world.picture(), world.pods(), world.requests())
+    Life { picture: world.picture(), pods: world.pods(), requests: world.requests(), events: world.events() }
 }
 
-/// Lives a story again and again, each time with another request that fails in another way.
+/// Lives a story again with each of the troubles, and finds the same in the end. How many requests it may take more.
+async fn ends_alike(story: &[Step], calm: &Life, troubles: Vec<Trouble>, more: usize) -> usize {
+    let cases = troubles.len();
+    for trouble in troubles {
+        let life = live(story, &trouble).await;
+        assert!(life.picture == calm.picture, "{trouble:?} {}", json_patch::diff(&calm.picture, &life.picture));
+        assert_eq!(life.pods, calm.pods, "pods: {trouble:?}");
+        let most = calm.requests + more;
+        assert!(life.requests <= most, "{} requests in the place of {}: {trouble:?}", life.requests, calm.requests);
+    }
+    cases
+}
+
+/// Each request of a story fails in each way; and from each on, the API server is away for half a minute.
 async fn any_request_may_fail_once(story: &[Step]) {
-    let (picture, pods, requests) = live(story, None).await;
-    let mut cases = 0;
-    for at in 0..requests {
+    let calm = live(story, &Trouble::default()).await;
+    let mut troubles = Vec::new();
+    for at in 0..calm.requests {
+        troubles.push(Trouble { away: Some(at), ..Trouble::default() });
         for fault in Fault::ALL {
-            for &when in fault.moments() {
-                let (found, found_pods, _) = live(story, Some((at, *fault, when))).await;
-                assert_eq!(found, picture, "request {at} fails by {fault:?}, {when:?}");
-                assert_eq!(found_pods, pods, "request {at} fails by {fault:?}, {when:?}: pods");
-                cases += 1;
-            }
+            let one = |when: &_| Trouble { request: Some((at, *fault, *when)), ..Trouble::default() };
+            troubles.extend(fault.moments().iter().map(one));
         }
     }
-    println!("{cases} cases");
-    assert!(cases >= 30, "a story of {requests} requests is none");
+    let cases = ends_alike(story, &calm, troubles, 30).await;
+    println!("{cases} cases of requests");
+    assert!(cases >= 30, "a story of {} requests is none", calm.requests);
 }
 
-/// A test a story: what an owner, or somebody, does, step by step; the world comes to rest after each.
+/// Each event of a story is missed, or is where a watch breaks; caches of each kind are late; and the clock jumps.
+async fn watches_may_be_late_repeat_and_miss(story: &[Step]) {
+    let calm = live(story, &Trouble::default()).await;
+    let of = |watches: Watches| Trouble { watches, ..Trouble::default() };
+    let mut troubles =
+        vec![of(Watches { twice: true, ..Watches::default() }), Trouble { clock_steps: true, ..Trouble::default() }];
+    for at in 0..calm.events {
+        troubles.push(of(Watches { missed: Some(at), ..Watches::default() }));
+        troubles.push(of(Watches { down: Some(at), ..Watches::default() }));
+    }
+    // Every kind is up to date, one change behind, or far behind, on its own.
+    let each = 3_usize.pow(u32::try_from(KINDS.len()).unwrap());
+    for lags in (1..each).step_by(LAGS_APART) {
+        let digit = |at: usize| [0, 1, 9][lags / 3_usize.pow(u32::try_from(at).unwrap()) % 3];
+        let lag = KINDS.iter().enumerate().map(|(at, kind)| (*kind, digit(at))).collect();
+        troubles.push(of(Watches { lag, ..Watches::default() }));
+    }
+    let cases = ends_alike(story, &calm, troubles, 30).await;
+    println!("{cases} cases of watches and clocks");
+}
+
+/// Of the ways in which caches may be behind, every so many is lived: a number without a factor in common with their count.
+const LAGS_APART: usize = 25;
+
+/// Two tests a story: what an owner, or somebody, does, step by step; the world comes to rest after each.
 macro_rules! stories {
     ($($name:ident: $steps:expr,)*) => {
         $(
-            #[tokio::test(start_paused = true)]
-            async fn $name() {
-                any_request_may_fail_once(&$steps).await;
+            mod $name {
+                use super::*;
+
+                #[tokio::test(start_paused = true)]
+                async fn whatever_request_fails() {
+                    any_request_may_fail_once(&$steps).await;
+                }
+
+                #[tokio::test(start_paused = true)]
+                async fn however_watches_fail() {
+                    watches_may_be_late_repeat_and_miss(&$steps).await;
+                }
             }
         )*
     };
@@ -115,6 +178,7 @@ stories! {
     a_word_on_the_route_that_is_not_followed: [Step::BadHeaders, Step::Drift],
     drift_of_all_children: [Step::Drift],
     children_that_vanish: [Step::Vanish],
+    children_that_are_replaced: [Step::Replaced],
     a_start_that_waits_for_room: [Step::Stop, Step::Full, Step::Start, Step::Room],
     a_takeover_from_kubeflow: [Step::Kubeflow, Step::Image("newer")],
 }
