@@ -42,9 +42,19 @@ pub(super) fn check(tally: &mut Tally) {
     tally.command("lints", &mut cargo(&clippy));
 }
 
+/// Of the cases of faults, the edit-test loop lives every so many.
+const FAULTS_APART: &str = "9";
+
+/// What takes long because it tries much, which the edit-test loop leaves to the whole run.
+const LONG: &[&str] = &["transitions::", "schema::"];
+
 /// Tests of values, and of the architecture.
-pub(super) fn unit(tally: &mut Tally) {
-    tally.tests("unit tests", &mut cargo_test(&["--lib", "--bins"]));
+pub(super) fn unit(tally: &mut Tally, fast: bool) {
+    let mut tests = cargo_test(&["--lib", "--bins"]);
+    if fast {
+        tests.env("CARREL_FAULTS_APART", FAULTS_APART);
+    }
+    tally.tests("unit tests", &mut tests);
     tally.tests("examples in the docs", &mut cargo_test(&["--doc"]));
     tally.tests("the house", &mut cargo_test(&["--test", "house", "--test", "lists"]));
 }
@@ -58,7 +68,10 @@ pub(super) fn apiserver(scene: &Scene, tally: &mut Tally, fast: bool) {
     tally.command("the binary", &mut cargo(&["build", "--workspace", "--bins", "--locked", "--quiet"]));
     tally.command("generated files", &mut scene.xtask(&["generate", "--check"]));
     // They mostly wait for the cluster, so there may be more of them than processors.
-    let arguments = ["--test", "apiserver", "--", "--test-threads=8"];
+    let mut arguments = vec!["--test", "apiserver", "--", "--test-threads=8"];
+    if fast {
+        arguments.extend(LONG.iter().flat_map(|test| ["--skip", test]));
+    }
     tally.tests("the API server", cargo_test(&arguments).envs(scene.environment(FAKE)));
     if !fast {
         let arguments = ["--test", "at_rest", "--", "--nocapture"];
