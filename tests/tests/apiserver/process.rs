@@ -92,9 +92,13 @@ async fn it_does_what_it_does_with_exactly_its_rules() -> Result<()> {
     let refused: Vec<_> = requests.iter().filter(|request| [401, 403].contains(&request.code())).collect();
     assert!(refused.is_empty(), "{refused:?}");
     let kubeconfig = given("CARREL_KUBECONFIG")?;
-    for forbidden in
-        [["get", "secrets"], ["update", "notebooks"], ["delete", "persistentvolumeclaims"], ["patch", "pods"]]
-    {
+    for forbidden in [
+        ["get", "secrets"],
+        ["update", "notebooks"],
+        ["get", "persistentvolumes"],
+        ["update", "volumerequests"],
+        ["patch", "pods"],
+    ] {
         let answer = Command::new(given("KUBECTL")?)
             .args(["--kubeconfig", &kubeconfig, "auth", "can-i"])
             .args(forbidden)
