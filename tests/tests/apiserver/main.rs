@@ -16,3 +16,4 @@ mod restarts;
 mod routes;
 mod status;
 mod takeover;
+mod volumes;
