@@ -64,3 +64,13 @@ async fn the_example_is_taken_as_it_is() -> Result<()> {
     said(&desk, "datasets", Reason::WaitingForPod).await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn an_admin_may_do_without() -> Result<()> {
+    let desk = Desk::with(&["--volume-requests=false"]).await?;
+    ask(&desk, "data", json!({"size": "1Gi"})).await?;
+    desk.running("iris").await?;
+    ensure!(desk.api::<VolumeRequest>().get("data").await?.status.is_none());
+    ensure!(desk.api::<PersistentVolumeClaim>().get_opt("data").await?.is_none());
+    Ok(())
+}
