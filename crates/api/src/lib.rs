@@ -4,13 +4,15 @@
 
 mod checked;
 pub mod notebook;
+mod reasons;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod vocabulary;
+pub mod volume_request;
 
 pub use checked::Checked;
 
 /// Every CustomResourceDefinition that Carrel needs, in the order in which to apply them.
 pub fn crds() -> Vec<serde_json::Value> {
-    vec![notebook::crd::definition()]
+    vec![notebook::crd::definition(), volume_request::crd::definition()]
 }

@@ -44,6 +44,15 @@ pub const REWRITE_URI: &str = "notebooks.kubeflow.org/http-rewrite-uri";
 /// Annotation of Kubeflow's: headers that the route sets on each request, as a JSON object of texts.
 pub const HEADERS_REQUEST_SET: &str = "notebooks.kubeflow.org/http-headers-request-set";
 
+/// Annotation of a claim: the name of the VolumeRequest that it was made for, or that adopted it.
+pub const VOLUME_REQUEST: &str = "carrel.dev/volume-request";
+/// Annotation of a claim: the uid of that VolumeRequest. One that is made anew under the same name has another, and must adopt.
+pub const VOLUME_REQUEST_UID: &str = "carrel.dev/volume-request-uid";
+/// Annotation of a claim: the keys of the labels that its VolumeRequest set, so that one that is no longer asked for can go.
+pub const VOLUME_LABELS: &str = "carrel.dev/labels";
+/// Finalizer of a VolumeRequest that says `reclaim: Delete`: it stays until its claim is deleted.
+pub const VOLUME_FINALIZER: &str = "carrel.dev/volume";
+
 /// Environment variable that tells a server under which path it is reached (Kubeflow's contract with its images).
 pub const NB_PREFIX: &str = "NB_PREFIX";
 /// Where a server works if its container does not say: the home of Kubeflow's and Jupyter's images.

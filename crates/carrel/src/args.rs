@@ -17,7 +17,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run the controllers: they look after Notebooks until they are asked to end (SIGTERM, Ctrl+C).
+    /// Run the controllers: they look after Notebooks and VolumeRequests until they are asked to end (SIGTERM, Ctrl+C).
     Controllers(Box<ControllersArgs>),
     /// Print the CustomResourceDefinitions as YAML, for `kubectl apply -f -`.
     Crds,
@@ -26,6 +26,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Parser)]
+#[allow(clippy::struct_excessive_bools)] // Each is a switch of its own on the command line.
 pub(crate) struct ControllersArgs {
     /// Look after this namespace alone; all namespaces if absent.
     #[arg(short, long, value_parser = name)]
@@ -71,6 +72,10 @@ pub(crate) struct ControllersArgs {
     /// whole cluster, also with --namespace.
     #[arg(long, env = "CARREL_WATCH_NODES", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
     pub(crate) watch_nodes: bool,
+
+    /// Look after VolumeRequests. Needs their CRD, and rights to StorageClasses on the whole cluster, also with --namespace.
+    #[arg(long, env = "CARREL_VOLUME_REQUESTS", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub(crate) volume_requests: bool,
 
     /// How log lines look.
     #[arg(long, env = "CARREL_LOG_FORMAT", default_value = "text", value_enum)]

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use carrel_notebook::{Controller, Settings, start};
+use carrel_notebook::Settings;
 use carrel_runtime::lease::{self, Claim, Keeper};
 use carrel_runtime::metrics::{CountRequests, Metrics};
 use carrel_runtime::process::{self, Health};
 use carrel_runtime::scope::Scope;
 use futures::FutureExt;
+use futures::future::OptionFuture;
 use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -89,13 +90,27 @@ async fn serve(args: ControllersArgs) -> Result<(), StartError> {
     });
 
     let settings = Settings { add_fs_group: args.add_fsgroup, watch_nodes: args.watch_nodes, routing };
-    let controller = Controller { client, scope, settings, claim, health: health.clone(), metrics: metrics.clone() };
-    let working = Box::pin(start(controller, end));
+    let volumes = args.volume_requests.then(|| {
+        let (client, scope, claim) = (client.clone(), scope.clone(), claim.clone());
+        let (health, metrics) = (health.clone(), metrics.clone());
+        let controller = carrel_volume::Controller { client, scope, claim, health, metrics };
+        Box::pin(carrel_volume::start(controller, end.clone()))
+    });
+    let controller = carrel_notebook::Controller {
+        client,
+        scope,
+        settings,
+        claim,
+        health: health.clone(),
+        metrics: metrics.clone(),
+    };
+    let notebooks = Box::pin(carrel_notebook::start(controller, end));
+    let working = futures::future::join(notebooks, OptionFuture::from(volumes));
     let serving = tokio::spawn(process::serve(listener, health.clone(), metrics.clone(), all_stopped.map(drop)));
     working.await;
     // Only now, with nothing left that writes, may another process take over.
     drop(worked);
-    if let Some(Err(error)) = futures::future::OptionFuture::from(keeping).await {
+    if let Some(Err(error)) = OptionFuture::from(keeping).await {
         error!("the lease's keeper failed: {error}");
     }
     drop(stopped);

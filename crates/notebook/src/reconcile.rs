@@ -183,7 +183,7 @@ async fn carry_out(observed: &Observed, plan: &Plan, writer: &Writer) -> Work {
             let key = Key::of(observed.notebook.as_ref());
             let uid = observed.notebook.uid().unwrap_or_default();
             let written = writer.merge::<Notebook>(&key, &uid, patch).await;
-            work.note(Kind::Notebook, written.map(|()| Applied::Settled));
+            work.note(Kind::Notebook, written.map(|_| Applied::Settled));
         }
         Plan::Apply(act) => carry_out_act(act, observed, writer, &mut work).await,
     }
@@ -201,7 +201,7 @@ async fn carry_out_act(act: &Act, observed: &Observed, writer: &Writer, work: &m
         // Apply can't remove a field that another manager set, and `OnDelete` is refused beside it.
         let patch = json!({"spec": {"updateStrategy": {"type": "OnDelete", "rollingUpdate": null}}});
         let disarmed = writer.merge::<StatefulSet>(&Key::of(stateful_set), uid, patch).await;
-        work.note(Kind::StatefulSet, disarmed.map(|()| Applied::Settled));
+        work.note(Kind::StatefulSet, disarmed.map(|_| Applied::Settled));
     }
     if !act.leaves(Kind::StatefulSet) {
         work.note(Kind::StatefulSet, writer.apply(stateful_set, observed.stateful_set.ours()).await);

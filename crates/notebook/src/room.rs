@@ -3,11 +3,9 @@
 //! Only where a ResourceQuota or a LimitRange stands. There a StatefulSet stays at 0 until the API server's own dry run
 //! lets its pod through: its controller would try again ever later, and say nothing of what would fit.
 
-use std::sync::Arc;
-
 use carrel_runtime::child::Child;
+pub use carrel_runtime::quota::Limits;
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::ResourceQuota;
 
 use carrel_api::notebook::STOPPED;
 
@@ -15,21 +13,6 @@ use crate::observe::Observed;
 use crate::plan::is_being_deleted;
 use crate::rejection::{is_about_room, rejection};
 use crate::resolve::{Refusal, Resolved};
-
-/// What bounds a namespace.
-#[derive(Clone, Debug, Default)]
-pub struct Limits {
-    /// Its ResourceQuotas.
-    pub quotas: Vec<Arc<ResourceQuota>>,
-    /// How many LimitRanges it has.
-    pub ranges: usize,
-}
-
-impl Limits {
-    fn are_none(&self) -> bool {
-        self.quotas.is_empty() && self.ranges == 0
-    }
-}
 
 /// What is known of a start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

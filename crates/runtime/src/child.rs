@@ -92,7 +92,7 @@ fn is_carrels(object: &impl ResourceExt) -> bool {
 }
 
 /// Who made an object that no controller owns, by the marks that such tools leave.
-fn maker(object: &impl ResourceExt) -> String {
+pub fn maker(object: &impl ResourceExt) -> String {
     if let Some(release) = object.annotations().get("meta.helm.sh/release-name") {
         return format!("the Helm release {release}");
     }

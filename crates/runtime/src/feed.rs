@@ -63,6 +63,7 @@ pub fn everything() -> watcher::Config {
 }
 
 type Listener<K> = Box<dyn Fn(&Change<'_, K>) + Send + Sync>;
+type Keep<K> = Box<dyn Fn(&mut K) -> bool + Send + Sync>;
 
 /// A kind's store and who listens to it. Listeners are added before it runs.
 pub struct Feed<K: Shelved> {
@@ -70,6 +71,7 @@ pub struct Feed<K: Shelved> {
     writer: ShelfWriter<K>,
     store: Shelf<K>,
     listeners: Vec<Listener<K>>,
+    keep: Option<Keep<K>>,
     pending: Option<Pending>,
 }
 
@@ -78,7 +80,8 @@ impl<K: Shelved + Debug> Feed<K> {
     /// it is filled.
     pub fn new(kind: &'static str, health: &Health) -> Self {
         let writer = ShelfWriter::default();
-        Self { kind, store: writer.as_reader(), writer, listeners: Vec::new(), pending: Some(health.wait_for(kind)) }
+        let pending = Some(health.wait_for(kind));
+        Self { kind, store: writer.as_reader(), writer, listeners: Vec::new(), keep: None, pending }
     }
 
     /// What logs, metrics and `/readyz` call it by.
@@ -94,6 +97,12 @@ impl<K: Shelved + Debug> Feed<K> {
     /// Adds a listener. It is called on the feed's task with the store already changed, and must not block.
     pub fn listen(&mut self, listener: impl Fn(&Change<'_, K>) + Send + Sync + 'static) {
         self.listeners.push(Box::new(listener));
+    }
+
+    /// Keeps only the objects of which this is true, and of them what it leaves: for kinds of which there are many that no
+    /// selector tells from the few that matter. One that no longer counts is told as gone.
+    pub fn keep(&mut self, keep: impl Fn(&mut K) -> bool + Send + Sync + 'static) {
+        self.keep = Some(Box::new(keep));
     }
 
     /// The process is ready without this kind, which the cluster lacks for now.
@@ -144,6 +153,7 @@ impl<K: Shelved + Debug> Feed<K> {
             // Nobody reads who wrote what, and it can be half of an object.
             object.managed_fields_mut().clear();
         }
+        let Some(event) = self.kept(event) else { return };
         match &event {
             Event::Apply(new) => {
                 let old = self.store.get(&ObjectRef::from_obj(new));
@@ -177,6 +187,23 @@ impl<K: Shelved + Debug> Feed<K> {
                     }
                 }
             }
+        }
+    }
+
+    /// What an event is where not all objects are kept.
+    fn kept(&self, mut event: Event<K>) -> Option<Event<K>> {
+        let Some(keep) = &self.keep else { return Some(event) };
+        let counts = match &mut event {
+            Event::Apply(object) | Event::InitApply(object) | Event::Delete(object) => keep(object),
+            Event::Init | Event::InitDone => true,
+        };
+        match event {
+            event if counts => Some(event),
+            Event::Apply(object) | Event::Delete(object) => {
+                let last = self.store.get(&ObjectRef::from_obj(&object))?;
+                Some(Event::Delete(last.as_ref().clone()))
+            }
+            _ => None,
         }
     }
 
@@ -230,8 +257,14 @@ mod tests {
 
     /// Feeds events and returns what a listener was told, as words.
     fn told(events: Vec<Event<ConfigMap>>) -> Vec<String> {
+        told_of(events, |_| true)
+    }
+
+    /// The same, where only those are kept of which `keep` is true.
+    fn told_of(events: Vec<Event<ConfigMap>>, keep: fn(&mut ConfigMap) -> bool) -> Vec<String> {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let mut feed = Feed::<ConfigMap>::new("configmaps", &Health::default());
+        feed.keep(keep);
         let ear = heard.clone();
         feed.listen(move |change| {
             let word = match change {
@@ -277,5 +310,19 @@ mod tests {
             Event::Delete(object("a", "1", "2")),
         ];
         assert_eq!(told(events), ["1 gone", "1 new"]);
+    }
+
+    #[test]
+    fn what_does_not_count_is_not_kept_and_what_no_longer_counts_is_gone() {
+        let counts = |object: &mut ConfigMap| object.resource_version().as_deref() == Some("1");
+        let (kept, other) = (object("a", "1", "1"), object("b", "2", "2"));
+        let mut events = vec![Event::Init, Event::InitApply(kept), Event::InitApply(other.clone()), Event::InitDone];
+        assert_eq!(told_of(events.clone(), counts), ["1 new"]);
+        events.extend([
+            Event::Delete(other),
+            Event::Apply(object("a", "1", "3")),
+            Event::Delete(object("a", "1", "4")),
+        ]);
+        assert_eq!(told_of(events, counts), ["1 gone", "1 new"]);
     }
 }

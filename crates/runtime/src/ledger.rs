@@ -113,6 +113,11 @@ impl Ledger {
         Verdict::Settled
     }
 
+    /// Whether a write of this child was answered lately that the cache, which holds none, has yet to show.
+    pub fn awaits(&self, kind: &'static str, key: &Key) -> bool {
+        self.entries().get(&(kind, key.clone())).is_some_and(|entry| entry.since.elapsed() <= IN_FLIGHT)
+    }
+
     /// A write was answered with this uid and resourceVersion.
     pub fn wrote(&self, kind: &'static str, key: &Key, uid: &str, version: &str, hash: &str) {
         self.entries().insert((kind, key.clone()), Entry::new(uid, version, hash));

@@ -20,7 +20,7 @@ pub enum Verb {
     Apply,
     /// A status is patched.
     Status,
-    /// An Event is sent.
+    /// An object is created, an Event among them.
     Create,
     /// An object is deleted.
     Delete,
@@ -28,7 +28,7 @@ pub enum Verb {
     Merge,
     /// An object is read before a write, where the cache can't be enough.
     Look,
-    /// The API server is asked whether it would create an object.
+    /// The API server is asked whether it would create or change an object.
     DryRun,
 }
 

@@ -18,4 +18,5 @@ mod schema;
 mod status;
 mod takeover;
 mod transitions;
+mod volumes;
 mod zeros;

@@ -60,6 +60,7 @@ async fn a_missing_crd_is_named_and_objects_older_than_its_rules_hurt_nobody() -
             json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
     }
     own.apply(&lax)?;
+    own.apply(&carrel_api::volume_request::crd::definition())?;
     let odd = [
         ("null-spec", json!(null), "spec: invalid type: null"),
         ("empty-spec", json!({}), "spec.template is missing"),

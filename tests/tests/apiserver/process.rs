@@ -92,9 +92,13 @@ async fn it_does_what_it_does_with_exactly_its_rules() -> Result<()> {
     let refused: Vec<_> = requests.iter().filter(|request| [401, 403].contains(&request.code())).collect();
     assert!(refused.is_empty(), "{refused:?}");
     let kubeconfig = given("CARREL_KUBECONFIG")?;
-    for forbidden in
-        [["get", "secrets"], ["update", "notebooks"], ["delete", "persistentvolumeclaims"], ["patch", "pods"]]
-    {
+    for forbidden in [
+        ["get", "secrets"],
+        ["update", "notebooks"],
+        ["get", "persistentvolumes"],
+        ["update", "volumerequests"],
+        ["patch", "pods"],
+    ] {
         let answer = Command::new(given("KUBECTL")?)
             .args(["--kubeconfig", &kubeconfig, "auth", "can-i"])
             .args(forbidden)
@@ -136,7 +140,7 @@ async fn logs_have_one_span_a_reconcile_as_text_or_json() -> Result<()> {
     let line = log.lines().find(|line| line.contains("creating")).unwrap();
     let line: serde_json::Value = serde_json::from_str(line)?;
     assert_eq!(line["span"]["name"], "reconcile");
-    assert_eq!(line["span"]["notebook"], format!("{}/spoken", desk.namespace));
+    assert_eq!(line["span"]["object"], format!("{}/spoken", desk.namespace));
     assert_eq!(line["message"], "creating");
     drop(controllers);
 
@@ -144,7 +148,7 @@ async fn logs_have_one_span_a_reconcile_as_text_or_json() -> Result<()> {
     desk.running("spelled").await?;
     let log = controllers.log();
     let line = log.lines().find(|line| line.contains("creating")).unwrap();
-    let span = format!("reconcile{{controller=\"notebook\" notebook={}/spelled}}", desk.namespace);
+    let span = format!("reconcile{{controller=\"notebook\" object={}/spelled}}", desk.namespace);
     assert!(line.contains(&span) && line.matches("reconcile{").count() == 1, "{line}");
     Ok(())
 }

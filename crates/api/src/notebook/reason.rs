@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::reasons::reasons;
+
 /// The state of a Notebook in one word (`status.phase`, printed by kubectl as STATUS).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Phase {
@@ -17,36 +19,6 @@ pub enum Phase {
     Terminating,
     /// It can't run until somebody changes something; the reason says what.
     Error,
-}
-
-/// Declares a closed set of reasons, each with the sentence that explains it in code and in the docs for users.
-macro_rules! reasons {
-    ($(#[$doc:meta])* $set:ident { $($name:ident = $sentence:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        pub enum $set {
-            $(#[doc = $sentence] $name,)*
-        }
-
-        impl $set {
-            /// Every reason, in the order in which the docs list them.
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
-
-            /// When this reason appears, and what helps, for a person.
-            pub fn sentence(self) -> &'static str {
-                match self {
-                    $(Self::$name => $sentence,)*
-                }
-            }
-
-            /// The reason as it stands in conditions and metric labels.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$name => stringify!($name),)*
-                }
-            }
-        }
-    };
 }
 
 reasons! {

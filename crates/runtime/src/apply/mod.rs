@@ -107,6 +107,28 @@ impl Writer {
         Ok(Applied::Wrote(why))
     }
 
+    /// Makes a child that must not take the place of another: an apply without force takes an object of somebody else's over
+    /// that happens to agree with it. `kept` is what will be applied to it from now on, so that it is settled.
+    pub async fn create<K>(&self, wanted: &K, kept: &K) -> Result<Applied, WriteError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Serialize + DeserializeOwned,
+    {
+        let (kind, plural, key) = (K::kind(&()).into_owned(), plural::<K>(), Key::of(wanted));
+        if self.ledger.awaits(plural, &key) {
+            return Ok(Applied::InFlight);
+        }
+        let hash = hash::of(&serde_json::to_value(kept)?);
+        let mut object = wanted.clone();
+        object.annotations_mut().insert(APPLIED.to_owned(), hash.clone());
+        info!(kind, child = %key, "creating");
+        let api = Api::<K>::namespaced(self.client.clone(), &key.namespace);
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let made = self.send(plural, Verb::Create, &kind, &key, api.create(&params, &object)).await?;
+        let uid = made.uid().unwrap_or_default();
+        self.ledger.wrote(plural, &key, &uid, &made.resource_version().unwrap_or_default(), &hash);
+        Ok(Applied::Wrote(Why::Missing))
+    }
+
     /// Replaces the status of the object with this uid and answers with the object.
     ///
     /// A JSON patch replaces it whole, so that nothing which another writer left in it stays; its test keeps it from
@@ -150,7 +172,7 @@ impl Writer {
     }
 
     /// A merge patch of the object with this uid, for what server-side apply can't do: removing what others set.
-    pub async fn merge<K>(&self, key: &Key, uid: &str, mut patch: Value) -> Result<(), WriteError>
+    pub async fn merge<K>(&self, key: &Key, uid: &str, mut patch: Value) -> Result<K, WriteError>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
     {
@@ -160,7 +182,7 @@ impl Writer {
         let api = Api::<K>::namespaced(self.client.clone(), &key.namespace);
         let patch = Patch::Merge(patch);
         let sent = api.patch(&key.name, &params, &patch);
-        self.send(plural::<K>(), Verb::Merge, &K::kind(&()), key, sent).await.map(drop)
+        self.send(plural::<K>(), Verb::Merge, &K::kind(&()), key, sent).await
     }
 
     /// Makes what the maker of an object owns of it ours, so that what we no longer want goes with the next apply. `live` is
@@ -173,7 +195,7 @@ impl Writer {
         let Some(managed) = inherit::inherited(&managed, made_with) else { return Ok(()) };
         // Of this very version: what somebody writes in between must not lose its owner.
         let metadata = json!({"managedFields": managed, "resourceVersion": live.resource_version()});
-        self.merge::<K>(&Key::of(live), &live.uid().unwrap_or_default(), json!({"metadata": metadata})).await
+        self.merge::<K>(&Key::of(live), &live.uid().unwrap_or_default(), json!({"metadata": metadata})).await.map(drop)
     }
 
     /// Asks whether the API server would create an object now: by its own dry run, with all of its admission. One that is
@@ -189,6 +211,19 @@ impl Writer {
             Ok(_) | Err(WriteError::Taken { .. }) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Asks whether the API server would take an apply of a child that is there, by its own dry run.
+    pub async fn would_apply<K>(&self, wanted: &K) -> Result<(), WriteError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + Serialize + DeserializeOwned,
+    {
+        let key = Key::of(wanted);
+        let api = Api::<K>::namespaced(self.client.clone(), &key.namespace);
+        let params = PatchParams { dry_run: true, ..PatchParams::apply(FIELD_MANAGER).force() };
+        let patch = Patch::Apply(wanted);
+        let sent = api.patch(&key.name, &params, &patch);
+        self.send(plural::<K>(), Verb::DryRun, &K::kind(&()), &key, sent).await.map(drop)
     }
 
     /// Reads an object where the cache can't be enough: one that has the name of a child and is in no cache, or one whose

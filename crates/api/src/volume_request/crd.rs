@@ -1,0 +1,151 @@
+//! The CustomResourceDefinition of VolumeRequest: a schema derived from its types, rules on what may change, and columns
+//! for kubectl.
+
+use kube_core::schema::{OptionalEnum, OptionalIntOrString, StructuralSchemaRewriter};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::{Value, json};
+
+use super::{VolumeRequestSpec, VolumeRequestStatus};
+
+/// The API group, Carrel's own.
+pub const GROUP: &str = "carrel.dev";
+/// The plural in URLs.
+pub const PLURAL: &str = "volumerequests";
+/// The version that is served and stored.
+pub const VERSION: &str = "v1alpha1";
+
+/// The CustomResourceDefinition, to be applied as it is.
+pub fn definition() -> Value {
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": format!("{PLURAL}.{GROUP}")},
+        "spec": {
+            "group": GROUP,
+            "names": {
+                "kind": "VolumeRequest", "listKind": "VolumeRequestList", "plural": PLURAL, "singular": "volumerequest",
+                "shortNames": ["vr"], "categories": ["carrel"],
+            },
+            "scope": "Namespaced",
+            "conversion": {"strategy": "None"},
+            "versions": [{
+                "name": VERSION,
+                "served": true,
+                "storage": true,
+                "schema": {"openAPIV3Schema": schema()},
+                "subresources": {"status": {}},
+                "additionalPrinterColumns": columns(),
+            }],
+        }
+    })
+}
+
+fn columns() -> Value {
+    let column = |name: &str, path: &str, description: &str, wide: bool| {
+        json!({"name": name, "type": "string", "jsonPath": path, "description": description,
+            "priority": i32::from(wide)})
+    };
+    json!([
+        column("Ready", ".status.conditions[?(@.type==\"Ready\")].status", "Whether pods can mount it.", false),
+        column("Why", ".status.reason", "What it waits for; docs/reasons.md explains each word.", false),
+        column("Claim", ".status.claim", "The claim, which pods mount by this name.", false),
+        column("Size", ".spec.size", "The size asked for.", false),
+        column("Capacity", ".status.capacity", "The size that it has.", false),
+        column("Class", ".status.storageClassName", "The StorageClass of the claim.", false),
+        column("Modes", ".status.accessModes", "The access modes of the claim.", false),
+        {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+        column("Used by", ".status.usedBy[*].name", "Who mounts it.", true),
+        column("Node", ".status.node", "The node that it is on.", true),
+        column("Reclaim", ".spec.reclaim", "What becomes of the data when the VolumeRequest is deleted.", true),
+    ])
+}
+
+fn schema() -> Value {
+    json!({
+        "type": "object",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object"},
+            "spec": of::<VolumeRequestSpec>(),
+            "status": of::<VolumeRequestStatus>(),
+        },
+        "x-kubernetes-validations": rules(),
+    })
+}
+
+/// What may not change, once there is a claim: before, nothing stands in the way of asking for something else, and a
+/// request that was refused is mended so.
+fn rules() -> Value {
+    let fixed = |field: &str, help: &str| {
+        json!({
+            "rule": format!(
+                "!has(self.status) || !has(self.status.claim) || (has(self.spec.{field}) == has(oldSelf.spec.{field}) \
+                && (!has(self.spec.{field}) || self.spec.{field} == oldSelf.spec.{field}))"
+            ),
+            "fieldPath": format!(".spec.{field}"),
+            "message": format!("{field} can't change once the claim is made: {help}"),
+        })
+    };
+    let another = "make another VolumeRequest, with this one's claim as its source if the data should come along";
+    json!([
+        {
+            "rule": "quantity(self.spec.size).compareTo(quantity(oldSelf.spec.size)) >= 0 \
+                || !has(self.status) || !has(self.status.size) \
+                || quantity(self.spec.size).compareTo(quantity(self.status.size)) >= 0",
+            "fieldPath": ".spec.size",
+            "message": "a volume can't shrink: ask for no less than the claim has (status.size), or make a smaller \
+                VolumeRequest and copy the files",
+        },
+        fixed("storageClassName", another),
+        fixed("accessModes", another),
+        fixed("volumeMode", another),
+        fixed("source", "a volume begins once; make another VolumeRequest"),
+        {
+            "rule": "!has(self.spec.source) || !has(self.spec.source.claim) \
+                || self.spec.source.claim != self.metadata.name",
+            "fieldPath": ".spec.source.claim",
+            "message": "a claim can't be cloned into itself: the claim gets the VolumeRequest's own name",
+        },
+    ])
+}
+
+/// The structural schema of a type, made as kube makes those of whole kinds.
+fn of<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::openapi3().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    });
+    let generator = settings
+        .with_transform(schemars::transform::AddNullable::default())
+        .with_transform(StructuralSchemaRewriter)
+        .with_transform(OptionalEnum)
+        .with_transform(OptionalIntOrString)
+        .into_generator();
+    let mut schema = generator.into_root_schema_for::<T>();
+    schema.remove("title");
+    schema.to_value()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_has_its_default() {
+        let spec = &schema()["properties"]["spec"];
+        assert_eq!(spec["properties"]["accessModes"]["default"], json!(["ReadWriteOnce"]));
+        assert_eq!(spec["properties"]["reclaim"]["default"], "Retain");
+        assert_eq!(spec["properties"]["volumeMode"]["default"], "Filesystem");
+        assert_eq!(spec["required"], json!(["size"]));
+    }
+
+    #[test]
+    fn each_list_of_conditions_is_merged_by_type() {
+        let conditions = &schema()["properties"]["status"]["properties"]["conditions"];
+        assert_eq!(conditions["x-kubernetes-list-type"], "map");
+        assert_eq!(conditions["x-kubernetes-list-map-keys"], json!(["type"]));
+    }
+}

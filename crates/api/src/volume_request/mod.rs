@@ -1,0 +1,58 @@
+//! The VolumeRequest: a volume that somebody asks for, checked before it is made, and its claim looked after
+//! (`carrel.dev`).
+
+pub mod crd;
+mod reason;
+// KubeSchema repeats the types where nobody can name them.
+#[allow(unreachable_pub)]
+mod spec;
+#[allow(unreachable_pub)]
+mod status;
+
+use std::borrow::Cow;
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::{Deserialize, Serialize};
+
+use crate::Checked;
+pub use reason::Reason;
+pub use spec::{AccessMode, Reclaim, Source, VolumeMode, VolumeRequestSpec};
+pub use status::{Condition, READY, RESIZED, UsedBy, VolumeRequestStatus};
+
+/// A VolumeRequest of `carrel.dev/v1alpha1`.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct VolumeRequest {
+    /// Names, labels, annotations.
+    pub metadata: ObjectMeta,
+    /// What its owner asks for.
+    #[serde(default)]
+    pub spec: Checked<VolumeRequestSpec>,
+    /// What Carrel says of it; absent until the first reconcile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Checked<VolumeRequestStatus>>,
+}
+
+impl kube_core::Resource for VolumeRequest {
+    type DynamicType = ();
+    type Scope = NamespaceResourceScope;
+
+    fn kind((): &()) -> Cow<'_, str> {
+        "VolumeRequest".into()
+    }
+    fn group((): &()) -> Cow<'_, str> {
+        crd::GROUP.into()
+    }
+    fn version((): &()) -> Cow<'_, str> {
+        crd::VERSION.into()
+    }
+    fn plural((): &()) -> Cow<'_, str> {
+        crd::PLURAL.into()
+    }
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}

@@ -1,0 +1,130 @@
+//! How the controller starts, reconciles and ends.
+
+use std::sync::Arc;
+
+use carrel_api::volume_request::VolumeRequest;
+use carrel_runtime::apply::Writer;
+use carrel_runtime::backoff::Backoff;
+use carrel_runtime::hush::Hush;
+use carrel_runtime::lease::Claim;
+use carrel_runtime::metrics::Metrics;
+use carrel_runtime::process::Health;
+use carrel_runtime::runner::Runner;
+use carrel_runtime::scope::Scope;
+use carrel_runtime::statuses::Statuses;
+use carrel_runtime::turns::Turns;
+use carrel_runtime::wake::queue;
+use kube::Client;
+use tokio::sync::oneshot;
+
+use crate::feeds::Feeds;
+use crate::observe::Stores;
+use crate::reconcile::{House, reconcile};
+
+/// The controller's name in logs and metrics.
+const NAME: &str = "volume";
+
+/// What the controller is started with.
+pub struct Controller {
+    /// Reads and writes.
+    pub client: Client,
+    /// What it looks after.
+    pub scope: Scope,
+    /// Whether it may write.
+    pub claim: Claim,
+    /// Where it shows that its caches are filled.
+    pub health: Health,
+    /// Where it counts.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Runs the controller until `end` comes; the future ends when the reconciles that were under way are done. What keeps it
+/// from being ready is told to the health before this returns.
+pub fn start(
+    controller: Controller,
+    end: impl Future<Output = ()> + Clone + Send + Sync + 'static,
+) -> impl Future<Output = ()> {
+    let (feeds, heard) = Feeds::new(&controller.health);
+    run(controller, feeds, heard, end)
+}
+
+async fn run(
+    controller: Controller,
+    mut feeds: Feeds,
+    heard: Vec<oneshot::Receiver<()>>,
+    end: impl Future<Output = ()> + Clone + Send + Sync + 'static,
+) {
+    let Controller { client, scope, claim, health: _, metrics } = controller;
+    let (wake, keys) = queue::<VolumeRequest>();
+    let stores = feeds.stores();
+    let shared = Arc::new(Shared {
+        house: House {
+            stores: stores.clone(),
+            writer: Writer::new(client.clone(), claim.clone(), metrics.clone()),
+            statuses: Statuses::default(),
+            finalizers: Statuses::default(),
+            hush: Hush::default(),
+            turns: Turns::default(),
+            wake: wake.clone(),
+        },
+        backoff: Arc::default(),
+    });
+    feeds.wake(&wake);
+    feeds.make_room(&shared);
+    feeds.forget(&shared);
+
+    let runner = async {
+        tokio::select! {
+            filled = filled(&stores, heard) => if filled.is_none() { return },
+            () = end.clone() => return,
+        }
+        shared.house.line_up();
+        let house = shared.clone();
+        Runner {
+            name: NAME,
+            shelf: stores.requests.clone(),
+            wake: wake.clone(),
+            backoff: shared.backoff.clone(),
+            metrics: metrics.clone(),
+        }
+        .run(keys, end, move |request| {
+            let shared = house.clone();
+            async move { reconcile(request, &shared.house).await }
+        })
+        .await;
+    };
+    tokio::select! {
+        () = runner => {}
+        () = feeds.watch(&client, &scope, &metrics, &shared) => {}
+        () = wake_all_when_leading(claim, &shared.house) => {}
+    }
+}
+
+/// What changed while another process led, or while nobody did, is looked at again. Never ends.
+async fn wake_all_when_leading(mut claim: Claim, house: &House) {
+    loop {
+        claim.gained().await;
+        house.line_up();
+        house.wake_all();
+    }
+}
+
+/// Waits until each cache is filled: with a part of it, a reconcile would take what it doesn't see for missing.
+async fn filled(stores: &Stores, heard: Vec<oneshot::Receiver<()>>) -> Option<()> {
+    stores.requests.wait_until_ready().await.ok()?;
+    stores.claims.wait_until_ready().await.ok()?;
+    stores.pods.wait_until_ready().await.ok()?;
+    stores.classes.wait_until_ready().await.ok()?;
+    stores.quotas.wait_until_ready().await.ok()?;
+    stores.limit_ranges.wait_until_ready().await.ok()?;
+    for heard in heard {
+        heard.await.ok()?;
+    }
+    Some(())
+}
+
+/// What all reconciles share.
+pub(crate) struct Shared {
+    pub(crate) house: House,
+    pub(crate) backoff: Arc<Backoff>,
+}
