@@ -37,6 +37,8 @@ async fn a_life_is_told_once() -> Result<()> {
     let before = desk.pod_uid("told").await?;
     desk.annotate("told", "carrel.dev/restart-requested", Some("1")).await?;
     desk.pod_after("told", &before).await?;
+    // What waits a moment before it is told is told by then.
+    tokio::time::sleep(Duration::from_secs(3)).await;
     desk.reaches("told", "Running").await?;
     // A restart that takes less than a moment is not told as a start too.
     let (life, long) = (["Created", "Started", "Stopped", "Started", "Restarted"], "Started");

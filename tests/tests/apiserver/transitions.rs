@@ -158,6 +158,7 @@ fn forget(value: &mut Value) {
         "clusterIPs",
         "nodeName",
         "carrel.dev/applied",
+        "carrel.dev/made-from",
         "carrel.dev/template",
         "controller-revision-hash",
     ];
