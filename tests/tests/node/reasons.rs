@@ -26,7 +26,8 @@ async fn a_missing_image_is_named() -> Result<()> {
 #[tokio::test]
 async fn a_crash_is_told_with_its_code_and_its_last_line() -> Result<()> {
     let desk = Desk::without_controllers().await?;
-    let script = "import sys; print('reading'); print('no such dataset: iris', file=sys.stderr); sys.exit(3)";
+    let script =
+        "import sys; print('reading', flush=True); print('no such dataset: iris', file=sys.stderr); sys.exit(3)";
     let spec = format!("{{containers: [{{name: crash, image: '{JUPYTER}', command: [python3, -c, \"{script}\"]}}]}}");
     desk.notebook("crash", &spec).await?;
     let said = sentence(&desk, "crash", "CrashLoop").await?;
@@ -55,7 +56,8 @@ async fn a_missing_secret_is_named_as_a_variable_and_as_a_volume() -> Result<()>
     let said = sentence(&desk, "variable", "CreateContainerError").await?;
     ensure!(said.contains("the Secret hub-token is not in the namespace"), "{said}");
     let volumes = "volumes: [{name: token, secret: {secretName: hub-token}}, {name: config, configMap: {name: hub-config, optional: true}}]";
-    desk.notebook("volume", &format!("{{{volumes}, containers: [{{name: a, image: '{JUPYTER}'}}]}}")).await?;
+    let mounts = "volumeMounts: [{name: token, mountPath: /token}, {name: config, mountPath: /config}]";
+    desk.notebook("volume", &format!("{{{volumes}, containers: [{{name: a, image: '{JUPYTER}', {mounts}}}]}}")).await?;
     let said = sentence(&desk, "volume", "CreateContainerError").await?;
     ensure!(said.contains("the Secret hub-token is not in the namespace"), "{said}");
     Ok(())
