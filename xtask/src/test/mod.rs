@@ -18,8 +18,8 @@ use tally::Tally;
 /// `cargo xtask test`
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Only what needs neither root nor a cluster that runs containers, and a sample of what has thousands of cases; about a
-    /// minute when everything is built.
+    /// Only what needs neither root nor a cluster that runs containers, and a sample of what has thousands of cases; about two
+    /// minutes when everything is built.
     #[arg(long)]
     fast: bool,
     /// Install missing packages without asking.

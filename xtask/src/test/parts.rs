@@ -68,7 +68,7 @@ pub(super) fn apiserver(scene: &Scene, tally: &mut Tally, fast: bool) {
     tally.command("the binary", &mut cargo(&["build", "--workspace", "--bins", "--locked", "--quiet"]));
     tally.command("generated files", &mut scene.xtask(&["generate", "--check"]));
     // They mostly wait for the cluster, so there may be more of them than processors.
-    let mut arguments = vec!["--test", "apiserver", "--", "--test-threads=8"];
+    let mut arguments = vec!["--test", "apiserver", "--", "--test-threads=16"];
     if fast {
         arguments.extend(LONG.iter().flat_map(|test| ["--skip", test]));
     }
