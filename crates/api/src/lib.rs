@@ -3,6 +3,7 @@
 //! This crate does no I/O and names no other crate of Carrel; everything here is a value or a pure function.
 
 mod checked;
+mod kind;
 pub mod notebook;
 mod reasons;
 #[cfg(any(test, feature = "testing"))]
@@ -11,6 +12,9 @@ pub mod vocabulary;
 pub mod volume_request;
 
 pub use checked::Checked;
+/// For [`namespaced_kind`], where a crate does not name it.
+#[doc(hidden)]
+pub use kube_core;
 
 /// Every CustomResourceDefinition that Carrel needs, in the order in which to apply them.
 pub fn crds() -> Vec<serde_json::Value> {

@@ -4,10 +4,8 @@ pub mod crd;
 mod reason;
 mod status;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::PodSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Serialize};
@@ -59,29 +57,7 @@ pub struct TemplateMetadata {
     pub annotations: BTreeMap<String, String>,
 }
 
-impl kube_core::Resource for Notebook {
-    type DynamicType = ();
-    type Scope = NamespaceResourceScope;
-
-    fn kind((): &()) -> Cow<'_, str> {
-        "Notebook".into()
-    }
-    fn group((): &()) -> Cow<'_, str> {
-        crd::GROUP.into()
-    }
-    fn version((): &()) -> Cow<'_, str> {
-        crd::STORED_VERSION.into()
-    }
-    fn plural((): &()) -> Cow<'_, str> {
-        crd::PLURAL.into()
-    }
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
-    }
-}
+crate::namespaced_kind!(Notebook, "Notebook", crd::GROUP, crd::STORED_VERSION, crd::PLURAL);
 
 #[cfg(test)]
 mod tests {

@@ -9,9 +9,6 @@ mod spec;
 #[allow(unreachable_pub)]
 mod status;
 
-use std::borrow::Cow;
-
-use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Serialize};
 
@@ -33,26 +30,4 @@ pub struct VolumeRequest {
     pub status: Option<Checked<VolumeRequestStatus>>,
 }
 
-impl kube_core::Resource for VolumeRequest {
-    type DynamicType = ();
-    type Scope = NamespaceResourceScope;
-
-    fn kind((): &()) -> Cow<'_, str> {
-        "VolumeRequest".into()
-    }
-    fn group((): &()) -> Cow<'_, str> {
-        crd::GROUP.into()
-    }
-    fn version((): &()) -> Cow<'_, str> {
-        crd::VERSION.into()
-    }
-    fn plural((): &()) -> Cow<'_, str> {
-        crd::PLURAL.into()
-    }
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
-    }
-}
+crate::namespaced_kind!(VolumeRequest, "VolumeRequest", crd::GROUP, crd::VERSION, crd::PLURAL);
