@@ -81,11 +81,12 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
     let route = route::carry_out(&mut observed, &resolved, &mut plan, &house.writer).await;
     let outcome = Outcome { failed: work.failed.as_ref(), route: route.failed.as_ref() };
     let status = status(&observed, &resolved, &plan, outcome, (house.clock)());
+    let busy = house.wake.len() > MANY;
     if work.failed.is_none()
         && route.failed.is_none()
         && status != observed.status
-        && may_wait(&observed.status, &status)
-        && let Some(left) = house.hush.wait(&key, house.wake.len() > MANY)
+        && (busy || may_wait(&observed.status, &status))
+        && let Some(left) = house.hush.wait(&key, busy)
     {
         return Ok(Next::After(left));
     }

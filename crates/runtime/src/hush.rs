@@ -11,9 +11,9 @@ use crate::Key;
 /// How long words wait. A person does not notice it, and what takes less is never written.
 pub const MOMENT: Duration = Duration::from_secs(1);
 
-/// How long words wait while much else is to do: each of a thousand that start at once should have what it needs before
-/// any of them is told that it is on its way.
-pub const LONGER: Duration = Duration::from_secs(10);
+/// How long words wait at most while much else is to do: each of a thousand that are made at once should have what it needs
+/// before the API server is kept busy with what is said of the others.
+pub const LONGER: Duration = Duration::from_secs(30);
 
 /// Remembers since when each key has something to say that may wait.
 #[derive(Debug, Default)]

@@ -88,10 +88,11 @@ pub(crate) async fn reconcile(request: Arc<VolumeRequest>, house: &House) -> Res
         return Ok(next);
     }
     let status = status(&observed, &resolved, &plan, Outcome { failed: failed.as_ref() }, Timestamp::now());
+    let busy = house.wake.len() > MANY;
     if failed.is_none()
         && status != observed.status
-        && may_wait(&observed.status, &status)
-        && let Some(left) = house.hush.wait(&key, house.wake.len() > MANY)
+        && (busy || may_wait(&observed.status, &status))
+        && let Some(left) = house.hush.wait(&key, busy)
     {
         return Ok(Next::After(left));
     }
