@@ -85,7 +85,7 @@ async fn what_a_policy_says_is_told() -> Result<()> {
         for attempt in 0..20 {
             let notebook = format!("free-{attempt}");
             desk.notebook(&notebook, "{containers: [{name: a, image: 'i:latest'}]}").await?;
-            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            tokio::time::sleep(std::time::Duration::from_secs(3)).await;
             if desk.status(&notebook).await.is_ok_and(|status| status.reason == Some(Reason::PodRejected)) {
                 return sentence(&desk, &notebook, "PodRejected").await;
             }
