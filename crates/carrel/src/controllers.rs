@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carrel_notebook::Settings;
+use carrel_runtime::bounds::BoundsFeed;
 use carrel_runtime::lease::{self, Claim, Keeper};
 use carrel_runtime::metrics::{CountRequests, Metrics};
 use carrel_runtime::process::{self, Health};
@@ -90,24 +91,28 @@ async fn serve(args: ControllersArgs) -> Result<(), StartError> {
     });
 
     let settings = Settings { add_fs_group: args.add_fsgroup, watch_nodes: args.watch_nodes, routing };
+    let mut bounds = BoundsFeed::new(&health);
     let volumes = args.volume_requests.then(|| {
         let (client, scope, claim) = (client.clone(), scope.clone(), claim.clone());
         let (health, metrics) = (health.clone(), metrics.clone());
         let controller = carrel_volume::Controller { client, scope, claim, health, metrics };
-        Box::pin(carrel_volume::start(controller, end.clone()))
+        Box::pin(carrel_volume::start(controller, &mut bounds, end.clone()))
     });
     let controller = carrel_notebook::Controller {
-        client,
-        scope,
+        client: client.clone(),
+        scope: scope.clone(),
         settings,
         claim,
         health: health.clone(),
         metrics: metrics.clone(),
     };
-    let notebooks = Box::pin(carrel_notebook::start(controller, end));
+    let notebooks = Box::pin(carrel_notebook::start(controller, &mut bounds, end));
     let working = futures::future::join(notebooks, OptionFuture::from(volumes));
-    let serving = tokio::spawn(process::serve(listener, health.clone(), metrics.clone(), all_stopped.map(drop)));
-    working.await;
+    let serving = tokio::spawn(process::serve(listener, health, metrics.clone(), all_stopped.map(drop)));
+    tokio::select! {
+        _ = working => {}
+        () = bounds.watch(&client, &scope, &metrics) => {}
+    }
     // Only now, with nothing left that writes, may another process take over.
     drop(worked);
     if let Some(Err(error)) = OptionFuture::from(keeping).await {

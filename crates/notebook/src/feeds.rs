@@ -5,25 +5,25 @@ use std::sync::Arc;
 use carrel_api::notebook::Notebook;
 use carrel_api::vocabulary::{NOTEBOOK, NOTEBOOK_NAME, STATEFUL_SET};
 use carrel_runtime::Key;
+use carrel_runtime::bounds::Bounds;
 use carrel_runtime::child::ours;
 use carrel_runtime::evidence::Evidence;
 use carrel_runtime::feed::{Change, Feed, everything};
+use carrel_runtime::hearing::{Heard, Hearing};
 use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
-use carrel_runtime::quota::makes_room;
 use carrel_runtime::scope::Scope;
 use carrel_runtime::wake::{Wake, wakes};
 use futures::future::OptionFuture;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{LimitRange, ResourceQuota, Service};
+use k8s_openapi::api::core::v1::Service;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::watcher;
 use kube::{Api, Client, Resource, ResourceExt};
-use tokio::sync::oneshot;
 
 use crate::Settings;
-use crate::hear::Hearing;
+use crate::hear::{WATCHED, listen};
 use crate::observe::Stores;
 use crate::route_feed::RouteFeed;
 use crate::slim_node::SlimNode;
@@ -36,8 +36,6 @@ pub(crate) struct Feeds {
     stateful_sets: Feed<StatefulSet>,
     services: Feed<Service>,
     pods: Feed<SlimPod>,
-    quotas: Feed<ResourceQuota>,
-    limit_ranges: Feed<LimitRange>,
     nodes: Feed<SlimNode>,
     watch_nodes: bool,
     routes: RouteFeed,
@@ -47,8 +45,8 @@ pub(crate) struct Feeds {
 
 impl Feeds {
     /// The feeds, and what tells when those Events were heard that were there at first.
-    pub(crate) fn new(health: &Health, settings: &Settings) -> (Self, Vec<oneshot::Receiver<()>>) {
-        let (hearing, heard) = Hearing::new(health);
+    pub(crate) fn new(health: &Health, settings: &Settings) -> (Self, Heard) {
+        let (hearing, heard) = Hearing::new(WATCHED, health);
         let watch_nodes = settings.watch_nodes;
         // One that is not watched keeps nobody waiting.
         let of_nodes = if watch_nodes { health } else { &Health::default() };
@@ -57,8 +55,6 @@ impl Feeds {
             stateful_sets: Feed::new("statefulsets", health),
             services: Feed::new("services", health),
             pods: Feed::new("pods", health),
-            quotas: Feed::new("resourcequotas", health),
-            limit_ranges: Feed::new("limitranges", health),
             nodes: Feed::new("nodes", of_nodes),
             watch_nodes,
             routes: RouteFeed::new(&settings.routing, health),
@@ -68,14 +64,13 @@ impl Feeds {
         (feeds, heard)
     }
 
-    pub(crate) fn stores(&self) -> Stores {
+    pub(crate) fn stores(&self, bounds: Bounds) -> Stores {
         Stores {
             notebooks: self.notebooks.store(),
             stateful_sets: self.stateful_sets.store(),
             services: self.services.store(),
             pods: self.pods.store(),
-            quotas: self.quotas.store(),
-            limit_ranges: self.limit_ranges.store(),
+            bounds,
             nodes: self.nodes.store(),
             routes: self.routes.routes(),
             evidence: self.evidence.clone(),
@@ -98,26 +93,6 @@ impl Feeds {
                 for key in pods.state().iter().filter(on_it).filter_map(|pod| named(pod)) {
                     wake.send(key);
                 }
-            }
-        });
-    }
-
-    /// What may make room for starts that wait for it.
-    pub(crate) fn make_room(&mut self, shared: &Arc<Shared>) {
-        let house = shared.clone();
-        self.quotas.listen(move |change| {
-            let more = match change {
-                Change::Applied { old, new } => old.is_some_and(|old| makes_room(old, new)),
-                Change::Deleted(_) => true,
-            };
-            if more {
-                house.house.reopen(change.object());
-            }
-        });
-        let house = shared.clone();
-        self.limit_ranges.listen(move |change| {
-            if !matches!(change, Change::Applied { old: None, .. }) {
-                house.house.reopen(change.object());
             }
         });
     }
@@ -158,7 +133,7 @@ impl Feeds {
                 shared.house.hush.clear(&key);
                 shared.house.writer.forget(&key);
                 shared.backoff.clear(&key);
-                shared.house.wake(shared.house.turns.leave(&key));
+                shared.house.wake.send_key(shared.house.turns.leave(&key));
             }
         });
     }
@@ -177,10 +152,8 @@ impl Feeds {
             scope.watch(self.services, client, ours, metrics),
             self.routes.watch(client, scope, metrics, all),
             scope.watch(self.pods, client, of_notebooks, metrics),
-            scope.watch(self.quotas, client, everything(), metrics),
-            scope.watch(self.limit_ranges, client, everything(), metrics),
             OptionFuture::from(nodes),
-            self.hearing.run(client, scope, metrics, sets, shared),
+            listen(self.hearing, client, scope, metrics, sets, shared),
         );
     }
 }

@@ -7,29 +7,24 @@ use std::sync::Arc;
 
 use carrel_api::notebook::Notebook;
 use carrel_runtime::Key;
-use carrel_runtime::evidence::{Age, Evidence, SlimEvent, hear};
-use carrel_runtime::feed::everything;
+use carrel_runtime::evidence::{Evidence, SlimEvent};
+use carrel_runtime::hearing::{Age, Hearing};
 use carrel_runtime::metrics::Metrics;
 use carrel_runtime::notice::{Notice, Tone};
-use carrel_runtime::process::{Health, Pending};
 use carrel_runtime::scope::Scope;
 use carrel_runtime::shelf::Shelf;
 use carrel_runtime::wake::Wake;
-use futures::future::join_all;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::Client;
-use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::ObjectRef;
-use kube::runtime::watcher::watcher;
-use tokio::sync::{mpsc, oneshot};
-use tracing::warn;
+use tokio::sync::mpsc;
 
 use crate::feeds::owner;
 use crate::observe::get;
 use crate::start::Shared;
 
 /// The Events that are watched, as logs and `/readyz` call them, by the fields that select them.
-const WATCHED: &[(&str, &str)] = &[
+pub(crate) const WATCHED: &[(&str, &str)] = &[
     ("events (failed creates)", "involvedObject.kind=StatefulSet,reason=FailedCreate"),
     ("events (warnings)", "involvedObject.kind=Pod,type=Warning"),
     ("events (pulls)", "involvedObject.kind=Pod,reason=Pulling"),
@@ -41,40 +36,22 @@ const WATCHED: &[(&str, &str)] = &[
 /// How many Events may wait to be issued again. What comes faster is lost, as Events may be.
 const WAITING: usize = 256;
 
-/// The watches of Events.
-pub(crate) struct Hearing {
-    pending: Vec<Pending>,
-    all_heard: Vec<oneshot::Sender<()>>,
-}
-
-impl Hearing {
-    /// What tells when those Events were heard that were there at first.
-    pub(crate) fn new(health: &Health) -> (Self, Vec<oneshot::Receiver<()>>) {
-        let pending = WATCHED.iter().map(|(name, _)| health.wait_for(name)).collect();
-        let (all_heard, heard) = WATCHED.iter().map(|_| oneshot::channel()).unzip();
-        (Self { pending, all_heard }, heard)
+/// Hears, once the cache of StatefulSets is filled, which tells whose an Event is. Never ends.
+pub(crate) async fn listen(
+    hearing: Hearing,
+    client: &Client,
+    scope: &Scope,
+    metrics: &Arc<Metrics>,
+    sets: Shelf<StatefulSet>,
+    shared: &Shared,
+) {
+    if sets.wait_until_ready().await.is_err() {
+        return;
     }
-
-    /// Hears, once the cache of StatefulSets is filled, which tells whose an Event is. Never ends.
-    pub(crate) async fn run(
-        self,
-        client: &Client,
-        scope: &Scope,
-        metrics: &Arc<Metrics>,
-        sets: Shelf<StatefulSet>,
-        shared: &Shared,
-    ) {
-        if sets.wait_until_ready().await.is_err() {
-            return;
-        }
-        let (sender, receiver) = mpsc::channel(WAITING);
-        let ear = Ear { sets, evidence: shared.house.stores.evidence.clone(), wake: shared.house.wake.clone(), sender };
-        let watches = WATCHED.iter().zip(self.pending).zip(self.all_heard).map(|(((_, fields), pending), all)| {
-            let events = watcher(scope.api::<SlimEvent>(client.clone()), everything().fields(fields));
-            hear(events.default_backoff(), pending, all, metrics.clone(), |event, age| ear.hear(event, age))
-        });
-        tokio::join!(join_all(watches), issue_again(receiver, shared));
-    }
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let ear = Ear { sets, evidence: shared.house.stores.evidence.clone(), wake: shared.house.wake.clone(), sender };
+    let heard = hearing.run(client, scope, metrics, |event, age| ear.hear(event, age));
+    tokio::join!(heard, issue_again(receiver, shared));
 }
 
 struct Ear {
@@ -111,10 +88,8 @@ fn again(event: &SlimEvent) -> Notice {
 
 async fn issue_again(mut events: mpsc::Receiver<(ObjectRef<Notebook>, Notice)>, shared: &Shared) {
     while let Some((key, notice)) = events.recv().await {
-        if let Some(notebook) = shared.house.stores.notebooks.get(&key)
-            && let Err(error) = shared.house.writer.echo(notebook.as_ref(), &notice).await
-        {
-            warn!(notebook = %key, "the Event {} was not issued again: {error}", notice.reason);
+        if let Some(notebook) = shared.house.stores.notebooks.get(&key) {
+            shared.house.writer.echo(notebook.as_ref(), &notice).await;
         }
     }
 }

@@ -7,18 +7,19 @@ use std::sync::Arc;
 use carrel_api::notebook::{Notebook, NotebookStatus};
 use carrel_api::vocabulary::{MADE_FROM, NOTEBOOK};
 use carrel_runtime::Key;
+use carrel_runtime::bounds::{Bounds, Limits};
 use carrel_runtime::child::{Child, Owner};
 use carrel_runtime::evidence::Evidence;
 use carrel_runtime::shelf::{Shelf, Shelved};
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{LimitRange, ResourceQuota, Service};
+use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
 use crate::holders::Holder;
 use crate::names::child_name;
-use crate::room::{Judged, Limits};
+use crate::room::Judged;
 use crate::slim_node::SlimNode;
 use crate::slim_pod::SlimPod;
 use crate::surroundings::Surroundings;
@@ -85,10 +86,8 @@ pub struct Stores {
     pub pods: Shelf<SlimPod>,
     /// Nodes; none where they are not watched.
     pub nodes: Shelf<SlimNode>,
-    /// Everybody's ResourceQuotas.
-    pub quotas: Shelf<ResourceQuota>,
-    /// Everybody's LimitRanges.
-    pub limit_ranges: Shelf<LimitRange>,
+    /// What bounds each namespace.
+    pub bounds: Bounds,
     /// What Events say of StatefulSets.
     pub evidence: Arc<Evidence>,
 }
@@ -112,15 +111,10 @@ impl Stores {
             around: pod.as_deref().map(|pod| self.around(pod)).unwrap_or_default(),
             route: self.routes.observe(&notebook),
             pod,
-            limits: self.limits(&key.namespace),
+            limits: self.bounds.of(&key.namespace),
             judged: Judged::Not,
             notebook,
         }
-    }
-
-    /// What bounds a namespace.
-    pub(crate) fn limits(&self, namespace: &str) -> Limits {
-        Limits { quotas: self.quotas.of(namespace), ranges: self.limit_ranges.of(namespace).len() }
     }
 
     /// The running notebooks of a namespace.

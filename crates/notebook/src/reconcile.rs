@@ -25,7 +25,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info};
 
 use crate::Settings;
 use crate::children::Children;
@@ -102,7 +102,7 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
 /// What should happen by what was observed, and what became of it.
 async fn pass(observed: &mut Observed, house: &House) -> (Result<Resolved, Refusal>, Plan, Work) {
     let resolved = resolve(observed, &house.settings);
-    let judgement = judge(observed, &resolved, house).await;
+    let judgement = Box::pin(judge(observed, &resolved, house)).await;
     observed.judged = judgement.judged;
     let plan = plan(observed, &resolved);
     let mut work = carry_out(observed, &plan, &house.writer).await;
@@ -229,17 +229,9 @@ async fn end_pod(restart: &Restart, observed: &Observed, writer: &Writer) -> Res
     let key = Key::new(cached.namespace().unwrap_or_default(), &restart.pod);
     if writer.delete::<Pod>(&key, &restart.uid).await? {
         let message = restart.cause.sentence().to_owned();
-        tell(cached, &Notice { tone: Tone::Normal, reason: "Restarted".into(), message }, writer).await;
+        writer.notice(cached, &Notice { tone: Tone::Normal, reason: "Restarted".into(), message }).await;
     }
     Ok(())
-}
-
-/// Sends an Event. The status has it too; one that is lost is no reason to do anything again.
-async fn tell(notebook: &Notebook, notice: &Notice, writer: &Writer) {
-    match writer.notice(notebook, notice).await {
-        Ok(()) | Err(WriteError::Gone(_)) => {}
-        Err(error) => warn!("the Event {} was not sent: {error}", notice.reason),
-    }
 }
 
 async fn write_status(key: &Key, observed: &Observed, status: NotebookStatus, house: &House) -> Result<(), WriteError> {
@@ -256,7 +248,7 @@ async fn write_status(key: &Key, observed: &Observed, status: NotebookStatus, ho
             let notices = notices(&observed.status, &status);
             house.statuses.wrote(key, &written.resource_version().unwrap_or_default(), status);
             for notice in notices {
-                tell(&written, &notice, &house.writer).await;
+                house.writer.notice(&written, &notice).await;
             }
             Ok(())
         }

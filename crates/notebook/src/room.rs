@@ -4,7 +4,6 @@
 //! lets its pod through: its controller would try again ever later, and say nothing of what would fit.
 
 use carrel_runtime::child::Child;
-pub use carrel_runtime::quota::Limits;
 use jiff::Timestamp;
 
 use carrel_api::notebook::STOPPED;
@@ -15,18 +14,7 @@ use crate::rejection::{is_about_room, rejection};
 use crate::resolve::{Refusal, Resolved};
 
 /// What is known of a start.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Judged {
-    /// Nothing: none is due, or it was not asked yet.
-    #[default]
-    Not,
-    /// It fits.
-    Fits,
-    /// Others are judged first, or could not be judged for now.
-    Waits,
-    /// It does not fit.
-    Refused(Refusal),
-}
+pub type Judged = carrel_runtime::judge::Judged<Refusal>;
 
 /// Whether a start is due that must be judged: there is no pod, and nothing is on the way to make one but what was refused.
 /// A pod that is there is never judged again.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use carrel_api::notebook::Notebook;
 use carrel_runtime::apply::Writer;
 use carrel_runtime::backoff::Backoff;
+use carrel_runtime::bounds::BoundsFeed;
+use carrel_runtime::hearing::Heard;
 use carrel_runtime::hush::Hush;
 use carrel_runtime::lease::Claim;
 use carrel_runtime::metrics::Metrics;
@@ -15,7 +17,6 @@ use carrel_runtime::statuses::Statuses;
 use carrel_runtime::turns::Turns;
 use carrel_runtime::wake::queue;
 use kube::Client;
-use tokio::sync::oneshot;
 
 use crate::Settings;
 use crate::feeds::Feeds;
@@ -44,25 +45,16 @@ pub struct Controller {
 }
 
 /// Runs the controller until `end` comes; the future ends when the reconciles that were under way are done. What keeps it
-/// from being ready is told to the health before this returns.
-pub fn start(
-    controller: Controller,
-    end: impl Future<Output = ()> + Clone + Send + Sync + 'static,
-) -> impl Future<Output = ()> {
-    let (feeds, heard) = Feeds::new(&controller.health, &controller.settings);
-    run(controller, feeds, heard, end)
-}
-
-async fn run(
-    controller: Controller,
-    mut feeds: Feeds,
-    heard: Vec<oneshot::Receiver<()>>,
-    end: impl Future<Output = ()> + Clone + Send + Sync + 'static,
-) {
-    let Controller { client, scope, settings, claim, health: _, metrics } = controller;
+/// from being ready is told to the health, and what it must hear of bounds to their feed, before this returns.
+pub fn start<E>(controller: Controller, bounds: &mut BoundsFeed, end: E) -> impl Future<Output = ()> + use<E>
+where
+    E: Future<Output = ()> + Clone + Send + Sync + 'static,
+{
+    let Controller { client, scope, settings, claim, health, metrics } = controller;
+    let (mut feeds, heard) = Feeds::new(&health, &settings);
     let (wake, keys) = queue::<Notebook>();
     let watch_nodes = settings.watch_nodes;
-    let stores = feeds.stores();
+    let stores = feeds.stores(bounds.bounds());
     let shared = Arc::new(Shared {
         house: House {
             settings,
@@ -78,34 +70,37 @@ async fn run(
     });
     let (routing, writer) = (shared.house.settings.routing.clone(), shared.house.writer.clone());
     feeds.wake(&wake);
-    feeds.make_room(&shared);
+    let house = shared.clone();
+    bounds.on_room(move |namespace| house.house.reopen(namespace));
     feeds.forget(&shared);
 
-    let runner = async {
+    async move {
+        let runner = async {
+            tokio::select! {
+                filled = filled(&stores, watch_nodes, heard) => if filled.is_none() { return },
+                () = end.clone() => return,
+            }
+            shared.house.line_up();
+            let house = shared.clone();
+            Runner {
+                name: NAME,
+                shelf: stores.notebooks.clone(),
+                wake: wake.clone(),
+                backoff: shared.backoff.clone(),
+                metrics: metrics.clone(),
+            }
+            .run(keys, end, move |notebook| {
+                let shared = house.clone();
+                async move { reconcile(notebook, &shared.house).await }
+            })
+            .await;
+        };
         tokio::select! {
-            filled = filled(&stores, watch_nodes, heard) => if filled.is_none() { return },
-            () = end.clone() => return,
+            () = runner => {}
+            () = feeds.watch(&client, &scope, &metrics, &shared) => {}
+            () = remove_when_leading(claim.clone(), &client, &scope, &routing, &writer) => {}
+            () = wake_all_when_leading(claim, &shared.house) => {}
         }
-        shared.house.line_up();
-        let house = shared.clone();
-        Runner {
-            name: NAME,
-            shelf: stores.notebooks.clone(),
-            wake: wake.clone(),
-            backoff: shared.backoff.clone(),
-            metrics: metrics.clone(),
-        }
-        .run(keys, end, move |notebook| {
-            let shared = house.clone();
-            async move { reconcile(notebook, &shared.house).await }
-        })
-        .await;
-    };
-    tokio::select! {
-        () = runner => {}
-        () = feeds.watch(&client, &scope, &metrics, &shared) => {}
-        () = remove_when_leading(claim.clone(), &client, &scope, &routing, &writer) => {}
-        () = wake_all_when_leading(claim, &shared.house) => {}
     }
 }
 
@@ -119,21 +114,17 @@ async fn wake_all_when_leading(mut claim: Claim, house: &House) {
 }
 
 /// Waits until each cache is filled: with a part of it, a reconcile would take what it doesn't see for missing.
-async fn filled(stores: &Stores, watch_nodes: bool, heard: Vec<oneshot::Receiver<()>>) -> Option<()> {
+async fn filled(stores: &Stores, watch_nodes: bool, heard: Heard) -> Option<()> {
     stores.notebooks.wait_until_ready().await.ok()?;
     stores.stateful_sets.wait_until_ready().await.ok()?;
     stores.services.wait_until_ready().await.ok()?;
     stores.pods.wait_until_ready().await.ok()?;
-    stores.quotas.wait_until_ready().await.ok()?;
-    stores.limit_ranges.wait_until_ready().await.ok()?;
+    stores.bounds.wait_until_ready().await?;
     if watch_nodes {
         stores.nodes.wait_until_ready().await.ok()?;
     }
     known(&stores.routes).await?;
-    for heard in heard {
-        heard.await.ok()?;
-    }
-    Some(())
+    heard.all().await
 }
 
 /// What all reconciles share.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use carrel_api::notebook::Notebook;
+use carrel_runtime::bounds::Limits;
 use carrel_runtime::child::{Child, Owner};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ResourceQuota, Service};
@@ -14,7 +15,7 @@ use crate::Settings;
 use crate::observe::{Observed, ObservedRoute};
 use crate::rejection::rejection;
 use crate::resolve::{Refusal, resolve};
-use crate::room::{Judged, Limits};
+use crate::room::Judged;
 use crate::routing::{Gateway, IngressRules, Istio, Routing};
 use crate::slim_node::SlimNode;
 use crate::slim_pod::SlimPod;

@@ -4,20 +4,13 @@
 //! no status does, such as why a StatefulSet can't make its pod.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
-use futures::{Stream, StreamExt};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::Resource;
-use kube::runtime::watcher;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
-use tracing::warn;
 
 use crate::Key;
-use crate::metrics::Metrics;
-use crate::process::Pending;
 
 /// An Event, with the few fields that are read.
 #[derive(Clone, Debug, Default, Resource, Deserialize, Serialize)]
@@ -120,50 +113,6 @@ impl Evidence {
     /// What was said is over, or the object is gone.
     pub fn forget(&self, key: &Key) {
         self.words.lock().remove(key);
-    }
-}
-
-/// Whether an Event was there when the watch began, or came since.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Age {
-    /// It was there: whoever acts on it has done so before.
-    Old,
-    /// It came.
-    New,
-}
-
-/// Hears Events until the watch ends, which one by kube's `watcher` never does. `heard` gets each that is there or comes;
-/// `pending` is done, and `all` told, once those that are there were heard.
-pub async fn hear(
-    events: impl Stream<Item = watcher::Result<watcher::Event<SlimEvent>>>,
-    pending: Pending,
-    all: oneshot::Sender<()>,
-    metrics: Arc<Metrics>,
-    heard: impl Fn(&SlimEvent, Age),
-) {
-    let mut waiting = Some((pending, all));
-    let mut events = std::pin::pin!(events);
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(watcher::Event::Apply(event)) => heard(&event, Age::New),
-            Ok(watcher::Event::InitApply(event)) => heard(&event, Age::Old),
-            // That an Event expired does not make it untrue.
-            Ok(watcher::Event::Delete(_) | watcher::Event::Init) => {}
-            Ok(watcher::Event::InitDone) => {
-                if let Some((pending, all)) = waiting.take() {
-                    pending.done();
-                    // Fails only when nobody waits any more.
-                    let _ = all.send(());
-                }
-            }
-            Err(error) => {
-                metrics.watch_error("events");
-                warn!("watching events: {error}; trying again");
-                if let Some((pending, _)) = &waiting {
-                    pending.say(error.to_string());
-                }
-            }
-        }
     }
 }
 

@@ -8,30 +8,36 @@
 //! | [`child`] | whose an object is that has the name of a child |
 //! | [`wake`] | the queue of keys between feeds and a controller |
 //! | [`covers`] | whether a live object still has each field that we set, and where it does not |
+//! | [`hearing`] | the watches of Events |
 //! | [`evidence`] | what Events say of objects, as far as it explains a wait |
 //! | [`ledger`] | what was written but not yet seen in the cache |
 //! | [`statuses`] | what was said last of each object, until the cache shows it |
 //! | [`apply`] | the only writer: server-side apply when something differs, under the lease, with a timeout |
 //! | [`lease`] | one process at work: claims a Lease, and stops writing well before another can take it |
 //! | [`runner`] | one reconcile a key at a time, and failed ones again ever later |
+//! | [`bounds`] | what bounds each namespace: quotas and limit ranges, watched once for all controllers |
 //! | [`quota`] | what a ResourceQuota has no room for, and when it may have |
 //! | [`backoff`] | when to try a failed key again |
 //! | [`hash`] | the same hash for the same content, in every release |
 //! | [`hush`] | words that may wait a moment, since better ones may come |
 //! | [`notice`] | Events about our objects: one a change, and a bounded number |
 //! | [`quantity`] | Kubernetes quantities as numbers |
+//! | [`judge`] | whether something fits where a quota bounds it, by dry runs, in turn |
 //! | [`turns`] | whose turn it is to start where room is short |
 //! | [`served`] | whether the cluster has a kind that it may lack |
 //! | [`metrics`], [`process`] | what the process shows of itself, and how it starts and ends |
 
 pub mod apply;
 pub mod backoff;
+pub mod bounds;
 pub mod child;
 pub mod covers;
 pub mod evidence;
 pub mod feed;
 pub mod hash;
+pub mod hearing;
 pub mod hush;
+pub mod judge;
 pub mod lease;
 pub mod ledger;
 pub mod metrics;

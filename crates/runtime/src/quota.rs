@@ -9,22 +9,6 @@ use kube::ResourceExt;
 
 use crate::quantity::nanos;
 
-/// What bounds a namespace.
-#[derive(Clone, Debug, Default)]
-pub struct Limits {
-    /// Its ResourceQuotas.
-    pub quotas: Vec<Arc<ResourceQuota>>,
-    /// How many LimitRanges it has.
-    pub ranges: usize,
-}
-
-impl Limits {
-    /// Whether nothing does.
-    pub fn are_none(&self) -> bool {
-        self.quotas.is_empty() && self.ranges == 0
-    }
-}
-
 /// What a quota has no room for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exceeded {

@@ -136,6 +136,12 @@ impl<K: Shelved> Shelf<K> {
         here.filter_map(|packed| packed.open()).collect()
     }
 
+    /// How many objects a namespace has.
+    pub fn count_of(&self, namespace: &str) -> usize {
+        let all = self.store.state();
+        all.iter().filter(|packed| packed.metadata.namespace.as_deref() == Some(namespace)).count()
+    }
+
     /// The keys of all objects.
     pub fn keys(&self) -> Vec<ObjectRef<K>> {
         self.store.state().iter().map(|packed| key(packed.as_ref())).collect()
@@ -245,6 +251,7 @@ mod tests {
         }
         assert_eq!(shelf.get(&ObjectRef::new("x").within("a")).as_deref(), Some(&service("a", "x")));
         assert_eq!(shelf.of("b").len(), 2);
+        assert_eq!(shelf.count_of("b"), 2);
         assert_eq!(shelf.len(), 3);
         writer.apply_watcher_event(&Event::Delete(service("b", "x")));
         assert_eq!(shelf.get(&ObjectRef::new("x").within("b")), None);

@@ -10,6 +10,7 @@ use kube::runtime::reflector::{Lookup, ObjectRef};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
+use crate::Key;
 use crate::feed::Change;
 
 /// The sending end. Sending never blocks and never fails; kube's scheduler merges repeats.
@@ -31,6 +32,13 @@ impl<K: Lookup<DynamicType = ()>> Wake<K> {
         self.asked.lock().entry(key.clone()).or_insert_with(Instant::now);
         // Fails only when the controller is gone, and then nobody is left to care.
         let _ = self.sender.send(key);
+    }
+
+    /// Asks for a reconcile of the object of this name, if there is one to ask for.
+    pub fn send_key(&self, key: Option<Key>) {
+        if let Some(key) = key {
+            self.send(ObjectRef::new(&key.name).within(&key.namespace));
+        }
     }
 
     /// How many keys wait for a reconcile.

@@ -4,22 +4,22 @@ use std::sync::Arc;
 
 use carrel_api::volume_request::VolumeRequest;
 use carrel_runtime::Key;
+use carrel_runtime::bounds::Bounds;
 use carrel_runtime::evidence::Evidence;
 use carrel_runtime::feed::{Change, Feed, everything};
+use carrel_runtime::hearing::{Heard, Hearing};
 use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
-use carrel_runtime::quota::makes_room;
 use carrel_runtime::scope::Scope;
 use carrel_runtime::wake::{Wake, wakes};
-use k8s_openapi::api::core::v1::{LimitRange, PersistentVolumeClaim, ResourceQuota};
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::watcher;
 use kube::{Api, Client, ResourceExt};
-use tokio::sync::oneshot;
 
 use crate::claim::phase;
-use crate::hear::Hearing;
+use crate::hear::{WATCHED, listen};
 use crate::index::Index;
 use crate::observe::{Stores, source};
 use crate::slim_class::SlimClass;
@@ -37,16 +37,14 @@ pub(crate) struct Feeds {
     mounts: Arc<Index>,
     clones: Arc<Index>,
     classes: Feed<SlimClass>,
-    quotas: Feed<ResourceQuota>,
-    limit_ranges: Feed<LimitRange>,
     evidence: Arc<Evidence>,
     hearing: Hearing,
 }
 
 impl Feeds {
     /// The feeds, and what tells when those Events were heard that were there at first.
-    pub(crate) fn new(health: &Health) -> (Self, Vec<oneshot::Receiver<()>>) {
-        let (hearing, heard) = Hearing::new(health);
+    pub(crate) fn new(health: &Health) -> (Self, Heard) {
+        let (hearing, heard) = Hearing::new(WATCHED, health);
         let mut feeds = Self {
             requests: Feed::new("volumerequests", health),
             claims: Feed::new("persistentvolumeclaims", health),
@@ -54,8 +52,6 @@ impl Feeds {
             mounts: Arc::default(),
             clones: Arc::default(),
             classes: Feed::new("storageclasses", health),
-            quotas: Feed::new("resourcequotas (of volumes)", health),
-            limit_ranges: Feed::new("limitranges (of volumes)", health),
             evidence: Arc::default(),
             hearing,
         };
@@ -73,15 +69,14 @@ impl Feeds {
         (feeds, heard)
     }
 
-    pub(crate) fn stores(&self) -> Stores {
+    pub(crate) fn stores(&self, bounds: Bounds) -> Stores {
         Stores {
             requests: self.requests.store(),
             claims: self.claims.store(),
             pods: self.pods.store(),
             mounts: self.mounts.clone(),
             classes: self.classes.store(),
-            quotas: self.quotas.store(),
-            limit_ranges: self.limit_ranges.store(),
+            bounds,
             evidence: self.evidence.clone(),
         }
     }
@@ -113,26 +108,6 @@ impl Feeds {
         self.classes.listen(move |_| requests.keys().into_iter().for_each(|key| sender.send(key)));
     }
 
-    /// What may make room for claims that wait for it.
-    pub(crate) fn make_room(&mut self, shared: &Arc<Shared>) {
-        let house = shared.clone();
-        self.quotas.listen(move |change| {
-            let more = match change {
-                Change::Applied { old, new } => old.is_some_and(|old| makes_room(old, new)),
-                Change::Deleted(_) => true,
-            };
-            if more {
-                house.house.reopen(change.object());
-            }
-        });
-        let house = shared.clone();
-        self.limit_ranges.listen(move |change| {
-            if !matches!(change, Change::Applied { old: None, .. }) {
-                house.house.reopen(change.object());
-            }
-        });
-    }
-
     /// What must be forgotten with an object: a reconcile is not called for one that is gone.
     pub(crate) fn forget(&mut self, shared: &Arc<Shared>) {
         self.claims.forget_in(shared.house.writer.ledger());
@@ -159,7 +134,7 @@ impl Feeds {
                 house.writer.forget(&key);
                 shared.backoff.clear(&key);
                 house.stores.evidence.forget(&key);
-                house.wake(house.turns.leave(&key));
+                house.wake.send_key(house.turns.leave(&key));
             }
         });
     }
@@ -172,9 +147,7 @@ impl Feeds {
             scope.watch(self.claims, client, everything(), metrics),
             scope.watch(self.pods, client, everything(), metrics),
             self.classes.run(classes, metrics.clone()),
-            scope.watch(self.quotas, client, everything(), metrics),
-            scope.watch(self.limit_ranges, client, everything(), metrics),
-            self.hearing.run(client, scope, metrics, shared),
+            listen(self.hearing, client, scope, metrics, shared),
         );
     }
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use carrel_api::vocabulary::VOLUME_FINALIZER;
 use carrel_api::volume_request::{Reclaim, Source, UsedBy, VolumeRequest, VolumeRequestStatus};
 use carrel_runtime::Key;
+use carrel_runtime::bounds::{Bounds, Limits};
 use carrel_runtime::evidence::Evidence;
-use carrel_runtime::quota::Limits;
 use carrel_runtime::shelf::{Shelf, Shelved};
-use k8s_openapi::api::core::v1::{LimitRange, PersistentVolumeClaim, ResourceQuota};
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
@@ -92,10 +92,8 @@ pub struct Stores {
     pub mounts: Arc<Index>,
     /// StorageClasses.
     pub classes: Shelf<SlimClass>,
-    /// Everybody's ResourceQuotas.
-    pub quotas: Shelf<ResourceQuota>,
-    /// Everybody's LimitRanges.
-    pub limit_ranges: Shelf<LimitRange>,
+    /// What bounds each namespace.
+    pub bounds: Bounds,
     /// What Events say of claims.
     pub evidence: Arc<Evidence>,
 }
@@ -118,15 +116,10 @@ impl Stores {
             users: self.users(&key),
             classes: self.classes.state(),
             source,
-            limits: self.limits(&key.namespace),
+            limits: self.bounds.of(&key.namespace),
             judged: Judged::Not,
             request,
         }
-    }
-
-    /// What bounds a namespace.
-    pub(crate) fn limits(&self, namespace: &str) -> Limits {
-        Limits { quotas: self.quotas.of(namespace), ranges: self.limit_ranges.of(namespace).len() }
     }
 
     fn users(&self, claim: &Key) -> Vec<UsedBy> {

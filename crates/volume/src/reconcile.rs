@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::ResourceExt;
 use serde_json::{Map, Value, json};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info};
 
 use crate::judge::judge;
 use crate::notices::notices;
@@ -73,7 +73,7 @@ pub(crate) async fn reconcile(request: Arc<VolumeRequest>, house: &House) -> Res
         }
         Err(error) => {
             // What was let through is judged anew: the room may be another's by now.
-            house.wake(house.turns.leave(&key));
+            house.wake.send_key(house.turns.leave(&key));
             (Some(error), Next::Wait)
         }
     };
@@ -193,16 +193,9 @@ async fn write_finalizers(observed: &Observed, set: bool, house: &House) -> Resu
     Ok(())
 }
 
-/// Sends an Event. The status has it too; one that is lost is no reason to do anything again.
+/// Tells what was done, in an Event.
 async fn tell(request: &VolumeRequest, reason: &'static str, message: String, writer: &Writer) {
-    send(request, &Notice { tone: Tone::Normal, reason: reason.into(), message }, writer).await;
-}
-
-async fn send(request: &VolumeRequest, notice: &Notice, writer: &Writer) {
-    match writer.notice(request, notice).await {
-        Ok(()) | Err(WriteError::Gone(_)) => {}
-        Err(error) => warn!("the Event {} was not sent: {error}", notice.reason),
-    }
+    writer.notice(request, &Notice { tone: Tone::Normal, reason: reason.into(), message }).await;
 }
 
 async fn write_status(
@@ -223,7 +216,7 @@ async fn write_status(
             let notices = notices(&observed.status, &status);
             house.statuses.wrote(key, &written.resource_version().unwrap_or_default(), status);
             for notice in notices {
-                send(&written, &notice, &house.writer).await;
+                house.writer.notice(&written, &notice).await;
             }
             Ok(())
         }

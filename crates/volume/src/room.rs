@@ -3,7 +3,7 @@
 //! Only where a ResourceQuota or a LimitRange stands. The API server's own dry run is the judge, so that what is refused
 //! leaves nothing behind, and says so in numbers.
 
-use carrel_runtime::quota::Limits;
+use carrel_runtime::bounds::Limits;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 
@@ -14,18 +14,7 @@ use crate::obstacle::{mismatch, obstacle};
 use crate::resolve::{Refusal, Resolved};
 
 /// What is known of the room for a claim.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Judged {
-    /// Nothing: nothing is to be judged, or it was not asked yet.
-    #[default]
-    Not,
-    /// It fits.
-    Fits,
-    /// Others are judged first, or could not be judged for now.
-    Waits,
-    /// It does not fit.
-    Refused(Refusal),
-}
+pub type Judged = carrel_runtime::judge::Judged<Refusal>;
 
 /// What needs room.
 #[derive(Clone, Debug, PartialEq)]

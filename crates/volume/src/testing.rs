@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use carrel_api::volume_request::VolumeRequest;
-use carrel_runtime::quota::Limits;
+use carrel_runtime::bounds::Limits;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, ResourceQuota};
 use kube::ResourceExt;
 use serde::Deserialize;

@@ -18,12 +18,13 @@ use crate::children::{Children, Route};
 use crate::observe::{Observed, ObservedRoute};
 use crate::plan::{Act, Cause, Plan, lint, plan};
 use crate::resolve::resolve;
-use crate::room::{Judged, Limits};
+use crate::room::Judged;
 use crate::routing::Routing;
 use crate::slim_pod::SlimPod;
 use crate::status::{Outcome, status};
 use crate::surroundings::Surroundings;
 use crate::testing::{routing, story};
+use carrel_runtime::bounds::Limits;
 use carrel_runtime::child::{Child, Owner};
 use server::stored;
 

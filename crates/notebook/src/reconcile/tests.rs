@@ -3,9 +3,11 @@
 use std::sync::Mutex;
 
 use carrel_runtime::apply::Retry;
+use carrel_runtime::bounds::BoundsFeed;
 use carrel_runtime::hush::MOMENT;
 use carrel_runtime::lease::Claim;
 use carrel_runtime::metrics::Metrics;
+use carrel_runtime::process::Health;
 use carrel_runtime::shelf::ShelfWriter as StoreWriter;
 use carrel_runtime::wake::queue;
 use http::{Method, Request, Response, StatusCode};
@@ -65,8 +67,7 @@ impl Desk {
             stateful_sets: stateful_sets.as_reader(),
             services: services.as_reader(),
             pods: pods.as_reader(),
-            quotas: StoreWriter::default().as_reader(),
-            limit_ranges: StoreWriter::default().as_reader(),
+            bounds: BoundsFeed::new(&Health::default()).bounds(),
             nodes: StoreWriter::default().as_reader(),
             routes: Routes::off(),
             evidence: Arc::default(),

@@ -15,7 +15,7 @@ use kube::{Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 pub use error::{Retry, WriteError};
 
@@ -236,34 +236,38 @@ impl Writer {
         self.send(plural::<K>(), Verb::Look, &K::kind(&()), key, api.get_opt(&key.name)).await
     }
 
-    /// Sends an Event about an object, if the object has not had too many.
-    pub async fn notice<K>(&self, object: &K, notice: &Notice) -> Result<(), WriteError>
+    /// Sends an Event about an object, if the object has not had too many. One that is lost is logged and no reason to do
+    /// anything again: the status says the same.
+    pub async fn notice<K>(&self, object: &K, notice: &Notice)
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
     {
-        self.say(object, notice, &self.budget).await
+        self.say(object, notice, &self.budget).await;
     }
 
     /// Sends an Event about an object that repeats what was said of one of its children, if not too many were. These are
     /// counted apart: a noisy child does not silence what we say ourselves.
-    pub async fn echo<K>(&self, object: &K, notice: &Notice) -> Result<(), WriteError>
+    pub async fn echo<K>(&self, object: &K, notice: &Notice)
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
     {
-        self.say(object, notice, &self.echoes).await
+        self.say(object, notice, &self.echoes).await;
     }
 
-    async fn say<K>(&self, object: &K, notice: &Notice, budget: &Budget) -> Result<(), WriteError>
+    async fn say<K>(&self, object: &K, notice: &Notice, budget: &Budget)
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
     {
         let key = Key::of(object);
         if !self.may_write() || !budget.take(&key) {
-            return Ok(());
+            return;
         }
         let api = Api::<Event>::namespaced(self.client.clone(), &key.namespace);
         let (event, params) = (notice.about(object), PostParams::default());
-        self.send("events", Verb::Create, "Event", &key, api.create(&params, &event)).await.map(drop)
+        match self.send("events", Verb::Create, "Event", &key, api.create(&params, &event)).await {
+            Ok(_) | Err(WriteError::Gone(_)) => {}
+            Err(error) => warn!(object = %key, "the Event {} was not sent: {error}", notice.reason),
+        }
     }
 
     /// The object is gone, and what was counted of it with it.

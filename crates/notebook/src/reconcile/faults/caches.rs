@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use carrel_runtime::feed::{Change, Feed};
+use carrel_runtime::feed::Feed;
 use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
 use futures::FutureExt;
@@ -17,10 +17,10 @@ use crate::children::VirtualService;
 use crate::feeds::owner;
 use crate::observe::{Presence, RouteStore, Routes};
 use crate::slim_pod::SlimPod;
-use carrel_runtime::quota::makes_room;
+use carrel_runtime::bounds::BoundsFeed;
 use carrel_runtime::shelf::{ShelfWriter as StoreWriter, Shelved};
 use carrel_runtime::wake::wakes;
-use k8s_openapi::api::core::v1::{ResourceQuota, Service};
+use k8s_openapi::api::core::v1::Service;
 use kube::runtime::reflector::ObjectRef;
 
 /// All kinds that are watched.
@@ -46,7 +46,7 @@ pub(super) struct Caches {
     sets: Feed<StatefulSet>,
     services: Feed<Service>,
     pods: Feed<SlimPod>,
-    quotas: Feed<ResourceQuota>,
+    bounds: BoundsFeed,
     routes: Feed<VirtualService>,
     /// By kind: how much of the log it has.
     come: BTreeMap<&'static str, usize>,
@@ -63,7 +63,7 @@ impl Caches {
             sets: Feed::new(SETS, &health),
             services: Feed::new(SERVICES, &health),
             pods: Feed::new(PODS, &health),
-            quotas: Feed::new(QUOTAS, &health),
+            bounds: BoundsFeed::new(&health),
             routes: Feed::new(ROUTES, &health),
             come: BTreeMap::new(),
             metrics: Arc::default(),
@@ -78,8 +78,7 @@ impl Caches {
             stateful_sets: self.sets.store(),
             services: self.services.store(),
             pods: self.pods.store(),
-            quotas: self.quotas.store(),
-            limit_ranges: StoreWriter::default().as_reader(),
+            bounds: self.bounds.bounds(),
             nodes: StoreWriter::default().as_reader(),
             routes: Routes {
                 store: RouteStore::VirtualService(self.routes.store()),
@@ -97,17 +96,12 @@ impl Caches {
         self.services.listen(wakes(wake(), owner));
         self.routes.listen(wakes(wake(), owner));
         self.pods.listen(wakes(wake(), |_: &SlimPod| Some(ObjectRef::new("iris").within("team-a"))));
-        self.sets.listen(forget(SETS, house));
-        self.services.listen(forget(SERVICES, house));
-        self.routes.listen(forget(ROUTES, house));
+        let ledger = house.writer.ledger();
+        self.sets.forget_in(ledger);
+        self.services.forget_in(ledger);
+        self.routes.forget_in(ledger);
         let house = house.clone();
-        self.quotas.listen(move |change| {
-            if let Change::Applied { old: Some(old), new } = change
-                && makes_room(old, new)
-            {
-                house.reopen(*new);
-            }
-        });
+        self.bounds.on_room(move |namespace| house.reopen(namespace));
     }
 
     /// Each kind is listed, as at the start of a process.
@@ -185,7 +179,7 @@ impl Caches {
             SETS => take(&mut self.sets, event, &self.metrics),
             SERVICES => take(&mut self.services, event, &self.metrics),
             PODS => take(&mut self.pods, event, &self.metrics),
-            QUOTAS => take(&mut self.quotas, event, &self.metrics),
+            QUOTAS => take(&mut self.bounds.quotas, event, &self.metrics),
             _ => take(&mut self.routes, event, &self.metrics),
         }
     }
@@ -211,17 +205,4 @@ where
     };
     // It never waits: the event is there.
     feed.run(futures::stream::iter([Ok(event)]), metrics.clone()).now_or_never().unwrap();
-}
-
-fn forget<K>(kind: &'static str, house: &Arc<House>) -> impl Fn(&Change<'_, K>) + Send + Sync + use<K>
-where
-    K: Resource<DynamicType = ()>,
-{
-    let house = house.clone();
-    move |change| {
-        if let Change::Deleted(child) = change {
-            let uid = child.meta().uid.as_deref().unwrap_or_default();
-            house.writer.ledger().forget(kind, &Key::of(*child), uid);
-        }
-    }
 }
