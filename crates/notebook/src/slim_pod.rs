@@ -1,6 +1,7 @@
 //! A notebook's pod, as far as it is looked at.
 
 use carrel_api::vocabulary::{OWNER_TEMPLATE, RESTARTED_FOR, TEMPLATE};
+use carrel_runtime::mounts::{SlimVolume, claims};
 use k8s_openapi::api::core::v1::ContainerState;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::Resource;
@@ -40,23 +41,6 @@ pub struct SlimPodSpec {
 pub struct SlimGate {
     /// Who set it, as a path.
     pub name: String,
-}
-
-/// A volume of a Pod, if it is a claim.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SlimVolume {
-    /// The claim; absent in volumes of other kinds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub persistent_volume_claim: Option<SlimClaim>,
-}
-
-/// The claim of a volume.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SlimClaim {
-    /// Its name.
-    pub claim_name: String,
 }
 
 /// The part of a Pod's status that is read.
@@ -120,7 +104,7 @@ impl SlimPod {
 
     /// The names of the claims that it mounts.
     pub fn claims(&self) -> impl Iterator<Item = &str> {
-        self.spec.volumes.iter().filter_map(|volume| Some(volume.persistent_volume_claim.as_ref()?.claim_name.as_str()))
+        claims(&self.spec.volumes)
     }
 
     /// Whether it is ready and not on its way out.

@@ -7,6 +7,7 @@
 //! | [`scope`] | what a process looks after, and the watches of it |
 //! | [`child`] | whose an object is that has the name of a child |
 //! | [`wake`] | the queue of keys between feeds and a controller |
+//! | [`mounts`] | the claims that a pod mounts |
 //! | [`covers`] | whether a live object still has each field that we set, and where it does not |
 //! | [`hearing`] | the watches of Events |
 //! | [`evidence`] | what Events say of objects, as far as it explains a wait |
@@ -41,6 +42,7 @@ pub mod judge;
 pub mod lease;
 pub mod ledger;
 pub mod metrics;
+pub mod mounts;
 pub mod notice;
 pub mod process;
 pub mod quantity;

@@ -2,6 +2,7 @@
 
 use carrel_api::vocabulary::{NOTEBOOK, NOTEBOOK_NAME};
 use carrel_api::volume_request::UsedBy;
+use carrel_runtime::mounts::{SlimVolume, claims};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
 use serde::{Deserialize, Serialize};
@@ -30,23 +31,6 @@ pub struct SlimPodSpec {
     /// Its volumes, as far as they are claims.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<SlimVolume>,
-}
-
-/// A volume of a Pod, if it is a claim.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SlimVolume {
-    /// The claim; absent in volumes of other kinds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub persistent_volume_claim: Option<SlimClaim>,
-}
-
-/// The claim of a volume.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SlimClaim {
-    /// Its name.
-    pub claim_name: String,
 }
 
 /// The part of a Pod's status that is read.
@@ -83,7 +67,7 @@ impl SlimPod {
 
     /// The names of the claims that it mounts.
     pub fn claims(&self) -> impl Iterator<Item = &str> {
-        self.spec.volumes.iter().filter_map(|volume| Some(volume.persistent_volume_claim.as_ref()?.claim_name.as_str()))
+        claims(&self.spec.volumes)
     }
 
     /// Who it is to a person.
