@@ -6,6 +6,7 @@ mod checked;
 mod kind;
 pub mod notebook;
 mod reasons;
+pub mod server;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod vocabulary;

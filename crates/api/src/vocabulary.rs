@@ -1,5 +1,7 @@
 //! Labels, annotations and names that Carrel reads or writes. Nobody else spells them.
 
+use std::collections::BTreeMap;
+
 /// Pod label of Kubeflow's notebooks: the Notebook's name. Web apps, PodDefaults and dashboards select by it.
 pub const NOTEBOOK_NAME: &str = "notebook-name";
 /// Pod label of Kubeflow's notebooks and the selector of their StatefulSet and Service: the StatefulSet's name.
@@ -14,6 +16,22 @@ pub const OWNER_TEMPLATE: &str = "carrel.dev/owner-template";
 
 /// On children and pods: the name of their Notebook, whole. Names of children may be derived, and labels are short.
 pub const NOTEBOOK: &str = "carrel.dev/notebook";
+
+/// On children and pods: the name of their Tensorboard, whole.
+pub const TENSORBOARD: &str = "carrel.dev/tensorboard";
+/// On children and pods: the name of their PVCViewer, whole.
+pub const PVC_VIEWER: &str = "carrel.dev/pvcviewer";
+
+/// Whose pod it is that has these labels and annotations: the kind and the name of a server, if it is one's.
+pub fn server_of<'a>(
+    labels: &'a BTreeMap<String, String>,
+    annotations: &'a BTreeMap<String, String>,
+) -> Option<(&'static str, &'a str)> {
+    let notebook = || annotations.get(NOTEBOOK).or_else(|| labels.get(NOTEBOOK_NAME)).map(|name| ("Notebook", name));
+    let tensorboard = || annotations.get(TENSORBOARD).map(|name| ("Tensorboard", name));
+    let viewer = || annotations.get(PVC_VIEWER).map(|name| ("PVCViewer", name));
+    notebook().or_else(tensorboard).or_else(viewer).map(|(kind, name)| (kind, name.as_str()))
+}
 
 /// Annotation of a Notebook: each new value restarts its pod once.
 pub const RESTART_REQUESTED: &str = "carrel.dev/restart-requested";

@@ -4,12 +4,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use carrel_api::notebook::crd;
+use carrel_api::vocabulary::NOTEBOOK;
 use carrel_notebook::Settings;
+use carrel_runtime::apply::Writer;
 use carrel_runtime::bounds::BoundsFeed;
 use carrel_runtime::lease::{self, Claim, Keeper};
 use carrel_runtime::metrics::{CountRequests, Metrics};
 use carrel_runtime::process::{self, Health};
 use carrel_runtime::scope::Scope;
+use carrel_server::route::{OwnerKind, remove_when_leading};
+use carrel_server::servers::ServersFeed;
 use futures::FutureExt;
 use futures::future::OptionFuture;
 use kube::client::ClientBuilder;
@@ -21,6 +26,9 @@ use tracing::{error, info};
 use crate::args::ControllersArgs;
 use crate::logs;
 use crate::routing::RoutingError;
+
+/// The kinds that own routes.
+const OWNERS: &[OwnerKind] = &[OwnerKind { group: crd::GROUP, kind: "Notebook", annotation: NOTEBOOK }];
 
 /// Why the controllers can't start.
 #[derive(Debug, thiserror::Error)]
@@ -90,8 +98,11 @@ async fn serve(args: ControllersArgs) -> Result<(), StartError> {
         })
     });
 
-    let settings = Settings { add_fs_group: args.add_fsgroup, watch_nodes: args.watch_nodes, routing };
     let mut bounds = BoundsFeed::new(&health);
+    let mut servers = ServersFeed::new(&routing, args.watch_nodes, &health);
+    let settings = Settings { add_fs_group: args.add_fsgroup, routing: routing.clone() };
+    let writer = Writer::new(client.clone(), claim.clone(), metrics.clone());
+    let leftovers = remove_when_leading(claim.clone(), &client, &scope, &routing, OWNERS, &writer);
     let volumes = args.volume_requests.then(|| {
         let (client, scope, claim) = (client.clone(), scope.clone(), claim.clone());
         let (health, metrics) = (health.clone(), metrics.clone());
@@ -106,12 +117,15 @@ async fn serve(args: ControllersArgs) -> Result<(), StartError> {
         health: health.clone(),
         metrics: metrics.clone(),
     };
-    let notebooks = Box::pin(carrel_notebook::start(controller, &mut bounds, end));
+    let watches = carrel_notebook::Watches { bounds: &mut bounds, servers: &mut servers };
+    let notebooks = Box::pin(carrel_notebook::start(controller, watches, end));
     let working = futures::future::join(notebooks, OptionFuture::from(volumes));
     let serving = tokio::spawn(process::serve(listener, health, metrics.clone(), all_stopped.map(drop)));
     tokio::select! {
         _ = working => {}
         () = bounds.watch(&client, &scope, &metrics) => {}
+        () = servers.watch(&client, &scope, &metrics) => {}
+        () = leftovers => {}
     }
     // Only now, with nothing left that writes, may another process take over.
     drop(worked);

@@ -1,6 +1,6 @@
 //! The options of routing, Kubeflow's variables among them, and what they come to.
 
-use carrel_notebook::routing::{Gateway, IngressRules, Istio, Routing};
+use carrel_server::route::{Gateway, IngressRules, Istio, Routing};
 use clap::{Args, ValueEnum};
 
 use crate::args::truth;

@@ -14,94 +14,73 @@ use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
 use carrel_runtime::scope::Scope;
 use carrel_runtime::wake::{Wake, wakes};
-use futures::future::OptionFuture;
+use carrel_server::servers::{Servers, ServersFeed};
+use carrel_server::slim_pod::SlimPod;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::Service;
-use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::ObjectRef;
-use kube::runtime::watcher::watcher;
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::{Client, Resource, ResourceExt};
 
-use crate::Settings;
 use crate::hear::{WATCHED, listen};
 use crate::observe::Stores;
-use crate::route_feed::RouteFeed;
-use crate::slim_node::SlimNode;
-use crate::slim_pod::SlimPod;
 use crate::start::Shared;
 
 /// The kinds that are watched.
 pub(crate) struct Feeds {
     notebooks: Feed<Notebook>,
     stateful_sets: Feed<StatefulSet>,
-    services: Feed<Service>,
     pods: Feed<SlimPod>,
-    nodes: Feed<SlimNode>,
-    watch_nodes: bool,
-    routes: RouteFeed,
     evidence: Arc<Evidence>,
     hearing: Hearing,
 }
 
 impl Feeds {
     /// The feeds, and what tells when those Events were heard that were there at first.
-    pub(crate) fn new(health: &Health, settings: &Settings) -> (Self, Heard) {
+    pub(crate) fn new(health: &Health) -> (Self, Heard) {
         let (hearing, heard) = Hearing::new(WATCHED, health);
-        let watch_nodes = settings.watch_nodes;
-        // One that is not watched keeps nobody waiting.
-        let of_nodes = if watch_nodes { health } else { &Health::default() };
         let feeds = Self {
             notebooks: Feed::new("notebooks", health),
             stateful_sets: Feed::new("statefulsets", health),
-            services: Feed::new("services", health),
             pods: Feed::new("pods", health),
-            nodes: Feed::new("nodes", of_nodes),
-            watch_nodes,
-            routes: RouteFeed::new(&settings.routing, health),
             evidence: Arc::default(),
             hearing,
         };
         (feeds, heard)
     }
 
-    pub(crate) fn stores(&self, bounds: Bounds) -> Stores {
+    pub(crate) fn stores(&self, bounds: Bounds, servers: Servers) -> Stores {
+        let Servers { services, routes, nodes, .. } = servers;
         Stores {
             notebooks: self.notebooks.store(),
             stateful_sets: self.stateful_sets.store(),
-            services: self.services.store(),
+            services,
             pods: self.pods.store(),
             bounds,
-            nodes: self.nodes.store(),
-            routes: self.routes.routes(),
+            nodes,
+            routes,
             evidence: self.evidence.clone(),
         }
     }
 
     /// How a change finds its key.
-    pub(crate) fn wake(&mut self, wake: &Wake<Notebook>) {
+    pub(crate) fn wake(&mut self, wake: &Wake<Notebook>, servers: &mut ServersFeed) {
         self.notebooks.listen(wakes(wake.clone(), |notebook: &Notebook| Some(ObjectRef::from_obj(notebook))));
         self.stateful_sets.listen(wakes(wake.clone(), owner));
-        self.services.listen(wakes(wake.clone(), owner));
+        servers.wake(wake, NOTEBOOK);
         self.pods.listen(wakes(wake.clone(), named));
-        self.routes.wake(wake);
-        // A node that is lost, or back, concerns the pods on it. All else of nodes is in the scheduler's own words.
+        // It concerns the pods on it.
         let (pods, wake) = (self.pods.store(), wake.clone());
-        self.nodes.listen(move |change| {
-            let Change::Applied { old: Some(old), new } = change else { return };
-            if old.is_lost() != new.is_lost() {
-                let on_it = |pod: &&Arc<SlimPod>| pod.spec.node_name == new.metadata.name;
-                for key in pods.state().iter().filter(on_it).filter_map(|pod| named(pod)) {
-                    wake.send(key);
-                }
+        servers.on_loss(move |node| {
+            let on_it = |pod: &&Arc<SlimPod>| pod.spec.node_name == node.metadata.name;
+            for key in pods.state().iter().filter(on_it).filter_map(|pod| named(pod)) {
+                wake.send(key);
             }
         });
     }
 
     /// What must be forgotten with an object: a reconcile is not called for one that is gone.
-    pub(crate) fn forget(&mut self, shared: &Arc<Shared>) {
+    pub(crate) fn forget(&mut self, shared: &Arc<Shared>, servers: &mut ServersFeed) {
         self.stateful_sets.forget_in(shared.house.writer.ledger());
-        self.services.forget_in(shared.house.writer.ledger());
-        self.routes.forget(shared);
+        servers.forget_in(shared.house.writer.ledger());
         // Once there is a pod, what kept it from being made is over; and what was said of a pod that is gone.
         let evidence = self.evidence.clone();
         self.pods.listen(move |change| {
@@ -139,35 +118,22 @@ impl Feeds {
     }
 
     /// Runs the watches: one a kind, of ours by label. Never ends.
-    pub(crate) async fn watch(mut self, client: &Client, scope: &Scope, metrics: &Arc<Metrics>, shared: &Shared) {
-        let all = || shared.house.wake_all();
+    pub(crate) async fn watch(self, client: &Client, scope: &Scope, metrics: &Arc<Metrics>, shared: &Shared) {
         let ours = everything().labels(&ours());
         let of_notebooks = everything().labels(NOTEBOOK_NAME);
         let sets = self.stateful_sets.store();
-        let nodes = watcher(Api::<SlimNode>::all(client.clone()), everything()).default_backoff();
-        let nodes = self.watch_nodes.then(|| self.nodes.run(nodes, metrics.clone()));
         tokio::join!(
             scope.watch(self.notebooks, client, everything(), metrics),
-            scope.watch(self.stateful_sets, client, ours.clone(), metrics),
-            scope.watch(self.services, client, ours, metrics),
-            self.routes.watch(client, scope, metrics, all),
+            scope.watch(self.stateful_sets, client, ours, metrics),
             scope.watch(self.pods, client, of_notebooks, metrics),
-            OptionFuture::from(nodes),
             listen(self.hearing, client, scope, metrics, sets, shared),
         );
     }
 }
 
-/// The Notebook that owns a child; a child whose owner was taken off is still known by its annotation or name.
+/// The Notebook that owns a child.
 pub(crate) fn owner<K: Resource<DynamicType = ()>>(child: &K) -> Option<ObjectRef<Notebook>> {
-    let namespace = child.namespace()?;
-    let owner = child.owner_references().iter().find(|owner| owner.controller == Some(true));
-    let name = match owner {
-        Some(owner) if owner.kind == Notebook::kind(&()) => owner.name.clone(),
-        // Another's object may have the name that a Notebook waits for.
-        Some(_) | None => child.annotations().get(NOTEBOOK).cloned().unwrap_or_else(|| child.name_any()),
-    };
-    Some(ObjectRef::new(&name).within(&namespace))
+    carrel_server::servers::owner(child.meta(), NOTEBOOK)
 }
 
 /// The Notebook that a pod names: whole in our annotation, else in Kubeflow's label.

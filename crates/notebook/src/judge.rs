@@ -9,9 +9,9 @@ use crate::children::{children, pod};
 use crate::observe::Observed;
 use crate::plan::template_hash;
 use crate::reconcile::House;
-use crate::rejection::{is_about_room, rejection};
 use crate::resolve::{Refusal, Resolved, resolve};
 use crate::room::{asked_since, refused_on_the_way, start_is_due};
+use carrel_server::rejection::{is_about_room, rejection};
 
 /// What came of it.
 pub(crate) type Judgement = carrel_runtime::judge::Judgement<Refusal>;

@@ -1,7 +1,5 @@
 //! What the caches hold of a Notebook and its children, taken once at the start of a reconcile.
 
-mod route;
-
 use std::sync::Arc;
 
 use carrel_api::notebook::{Notebook, NotebookStatus};
@@ -11,20 +9,19 @@ use carrel_runtime::bounds::{Bounds, Limits};
 use carrel_runtime::child::{Child, Owner};
 use carrel_runtime::evidence::Evidence;
 use carrel_runtime::shelf::{Shelf, Shelved};
+use carrel_server::route::{ObservedRoute, Place, Routes};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
-use crate::holders::Holder;
-use crate::names::child_name;
+use crate::names::{child_name, virtual_service_name};
 use crate::room::Judged;
-use crate::slim_node::SlimNode;
-use crate::slim_pod::SlimPod;
-use crate::surroundings::Surroundings;
-
-pub use route::{ObservedRoute, Presence, RouteStore, Routes};
+use carrel_server::holders::Holder;
+use carrel_server::slim_node::SlimNode;
+use carrel_server::slim_pod::SlimPod;
+use carrel_server::surroundings::{Surroundings, around};
 
 /// A Notebook and its children, as last seen.
 #[derive(Clone, Debug)]
@@ -98,7 +95,9 @@ impl Stores {
         let key = Key::of(notebook.as_ref());
         let child = child_name(&key.name);
         let stored = || notebook.status.as_ref().and_then(|status| status.valid()).cloned();
-        let stateful_set = Child::of(get(&self.stateful_sets, &key.namespace, &child), Owner::of(notebook.as_ref()));
+        let object = notebook.clone();
+        let owner = Owner::of(object.as_ref());
+        let stateful_set = Child::of(get(&self.stateful_sets, &key.namespace, &child), owner);
         let set_uid = stateful_set.ours().and_then(|set| set.metadata.uid.clone());
         let pod = get(&self.pods, &key.namespace, &pod_name(&child));
         let pod = pod.filter(|pod| set_uid.as_ref().is_none_or(|uid| is_controlled_by(pod, uid)));
@@ -107,14 +106,23 @@ impl Stores {
             rejection: set_uid.as_deref().and_then(words),
             status: newer.or_else(stored).unwrap_or_default(),
             stateful_set,
-            service: Child::of(get(&self.services, &key.namespace, &child), Owner::of(notebook.as_ref())),
+            service: Child::of(get(&self.services, &key.namespace, &child), owner),
             around: pod.as_deref().map(|pod| self.around(pod)).unwrap_or_default(),
-            route: self.routes.observe(&notebook),
+            route: self.routes.observe(Place {
+                owner,
+                namespace: &key.namespace,
+                name: &child,
+                virtual_service: &virtual_service_name(&key.namespace, &key.name),
+            }),
             pod,
             limits: self.bounds.of(&key.namespace),
             judged: Judged::Not,
             notebook,
         }
+    }
+
+    fn around(&self, pod: &SlimPod) -> Surroundings {
+        around(pod, &self.pods, &self.nodes, &self.evidence)
     }
 
     /// The running notebooks of a namespace.

@@ -1,14 +1,13 @@
 //! Everything that should happen to a Notebook's children, as a value that prints, and the rules that any plan keeps.
 
-pub(crate) mod route;
-
 use std::fmt;
 
-use carrel_api::notebook::{Notebook, Reason};
+use carrel_api::notebook::Notebook;
 use carrel_api::vocabulary::{
     ODH_RESTART, ON_STOP, OWNER_TEMPLATE, RESTARTED_FOR, STOPPED, TAKEN_OVER, TEMPLATE, UPDATE_POLICY,
 };
-use carrel_runtime::child::Child;
+use carrel_server::kind::left_alone;
+pub use carrel_server::kind::{Kind, Leave};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::ResourceExt;
 
@@ -16,8 +15,8 @@ use crate::children::{Children, children};
 use crate::observe::Observed;
 use crate::resolve::{Refusal, Resolved, TakenOver, Update};
 use crate::room::{Judged, start_is_due};
-use crate::slim_pod::SlimPod;
 use crate::waiting::{Waiting, remember, waiting};
+use carrel_server::slim_pod::SlimPod;
 
 /// What should happen to a Notebook's children. Its status is computed after, from what became of this.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,40 +44,6 @@ pub struct Act {
     pub restart: Option<Restart>,
     /// Fields that wait for the next start, with what the pod has and what it would get.
     pub waiting: Waiting,
-}
-
-/// The kinds that a plan acts on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A child.
-    Service,
-    /// A child.
-    StatefulSet,
-    /// A child: Istio's route.
-    VirtualService,
-    /// A child: the Gateway API's route.
-    HTTPRoute,
-    /// A child: Kubernetes' own route.
-    Ingress,
-    /// The StatefulSet's, which is only ever ended.
-    Pod,
-    /// The Notebook itself.
-    Notebook,
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
-    }
-}
-
-/// A child to leave alone, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leave {
-    /// Its kind.
-    pub kind: Kind,
-    /// Who owns it, if another does; else it is on its way out, and its delete wakes the Notebook again.
-    pub owner: Option<String>,
 }
 
 /// Why a pod must start anew. There is no other reason.
@@ -134,7 +99,10 @@ pub fn plan(observed: &Observed, resolved: &Result<Resolved, Refusal>) -> Plan {
     leave.extend(left_alone(Kind::Service, &observed.service));
     leave.extend(left_alone(Kind::StatefulSet, &observed.stateful_set));
     let mut children = children(resolved);
-    leave.extend(route::left_alone(observed, &mut children));
+    leave.extend(observed.route.left_alone());
+    if !observed.route.can_be_made() {
+        children.route = None;
+    }
     let restart = restart(observed, resolved, &children.stateful_set);
     let waiting = if restart.is_some() { Waiting::new() } else { waiting(observed, &children.stateful_set) };
     remember(&waiting, &mut children.stateful_set);
@@ -153,14 +121,6 @@ pub fn is_being_deleted(notebook: &Notebook) -> bool {
 
 fn armed(set: &StatefulSet) -> Option<String> {
     set.spec.update_strategy.as_ref()?.rolling_update.as_ref().and(set.uid())
-}
-
-fn left_alone<K>(kind: Kind, child: &Child<K>) -> Option<Leave> {
-    match child {
-        Child::Missing | Child::Ours(_) => None,
-        Child::Leaving => Some(Leave { kind, owner: None }),
-        Child::Foreign { owner } => Some(Leave { kind, owner: Some(owner.clone()) }),
-    }
 }
 
 /// A pod must start anew if it was made from another template of its owner, or before the owner's last request. It is
@@ -183,7 +143,7 @@ fn restart(observed: &Observed, resolved: &Resolved, wanted: &StatefulSet) -> Op
 fn asked(pod: &SlimPod, taken: Option<&TakenOver>, owner_template: &str, request: Option<&str>) -> Option<Cause> {
     let (made_from, made_for) = match taken {
         Some(taken) => (Some(taken.owner_template.as_str()), taken.restart_request.as_deref()),
-        None => (pod.owner_template(), pod.restarted_for()),
+        None => (pod.annotation(OWNER_TEMPLATE), pod.annotation(RESTARTED_FOR)),
     };
     if request.is_some() && request != made_for {
         return Some(Cause::Requested);
@@ -261,12 +221,7 @@ pub fn lint(observed: &Observed, plan: &Plan) -> Vec<Flaw> {
 /// The reason for a child that another object owns.
 pub fn taken(plan: &Plan) -> Option<Refusal> {
     let Plan::Apply(act) = plan else { return None };
-    // A route's own condition tells of it.
-    let mut children = act.leave.iter().filter(|leave| !route::is_route(leave.kind));
-    let (kind, owner) = children.find_map(|leave| Some((leave.kind, leave.owner.as_ref()?)))?;
-    let name = act.children.service.name_any();
-    let message = format!("the {kind} {name} belongs to {owner}; it is left alone");
-    Some(Refusal { reason: Reason::NameTaken, message })
+    carrel_server::kind::taken(&act.leave, &act.children.service.name_any())
 }
 
 impl fmt::Display for Plan {

@@ -1,8 +1,5 @@
 //! One reconcile: observe, resolve, plan, apply, status, and nothing else.
 
-mod route;
-
-use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +7,7 @@ use carrel_api::notebook::{Notebook, NotebookStatus};
 use carrel_api::vocabulary::{ODH_RESTART, RESTART_REQUESTED};
 use carrel_runtime::Key;
 use carrel_runtime::apply::{Applied, WriteError, Writer};
-use carrel_runtime::child::{Child, Owner};
+use carrel_runtime::child::Owner;
 use carrel_runtime::hush::Hush;
 use carrel_runtime::ledger::IN_FLIGHT;
 use carrel_runtime::notice::{Notice, Tone};
@@ -18,12 +15,11 @@ use carrel_runtime::runner::Next;
 use carrel_runtime::statuses::Statuses;
 use carrel_runtime::turns::Turns;
 use carrel_runtime::wake::Wake;
+use carrel_server::route::{self, look};
 use jiff::Timestamp;
-use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
-use kube::{Resource, ResourceExt};
-use serde::de::DeserializeOwned;
+use kube::ResourceExt;
 use serde_json::json;
 use tracing::{debug, error, info};
 
@@ -78,7 +74,7 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
             work.failed = work.failed.or(taken);
         }
     }
-    let route = route::carry_out(&mut observed, &resolved, &mut plan, &house.writer).await;
+    let route = write_route(&mut observed, &resolved, &mut plan, house).await;
     let outcome = Outcome { failed: work.failed.as_ref(), route: route.failed.as_ref() };
     let status = status(&observed, &resolved, &plan, outcome, (house.clock)());
     let busy = house.wake.len() > MANY;
@@ -115,33 +111,45 @@ async fn pass(observed: &mut Observed, house: &House) -> (Result<Resolved, Refus
     (resolved, plan, work)
 }
 
+/// Writes the route, if the plan has one.
+async fn write_route(
+    observed: &mut Observed,
+    resolved: &Result<Resolved, Refusal>,
+    planned: &mut Plan,
+    house: &House,
+) -> route::Done {
+    let nothing = route::Done { failed: None, next: Next::Wait };
+    let Plan::Apply(act) = &*planned else { return nothing };
+    let Some(route) = act.children.route.clone() else { return nothing };
+    if !lint(observed, planned).is_empty() {
+        return nothing;
+    }
+    let owner = observed.notebook.clone();
+    let namespace = owner.namespace().unwrap_or_default();
+    let live = &mut observed.route;
+    let done = route::carry_out(&route, live, Owner::of(owner.as_ref()), &namespace, &house.writer).await;
+    // What was found in its place may be another's.
+    *planned = plan(observed, resolved);
+    done
+}
+
 /// Puts the object that has the name of a child into what was observed. One that another controller made for this
 /// Notebook is taken over.
 async fn look_at(kind: Kind, observed: &mut Observed, writer: &Writer) -> Result<(), WriteError> {
     let key = Key::new(observed.notebook.namespace().unwrap_or_default(), child_name(&observed.notebook.name_any()));
     let notebook = observed.notebook.clone();
+    let owner = Owner::of(notebook.as_ref());
     match kind {
-        Kind::Service => observed.service = look(&key, SELECTOR, &notebook, writer).await?,
-        Kind::StatefulSet => observed.stateful_set = look(&key, SELECTOR, &notebook, writer).await?,
+        Kind::Service => observed.service = look(&key, SELECTOR, owner, writer).await?,
+        Kind::StatefulSet => observed.stateful_set = look(&key, SELECTOR, owner, writer).await?,
         // Routes are looked at where they are written.
-        Kind::VirtualService | Kind::HTTPRoute | Kind::Ingress | Kind::Pod | Kind::Notebook => {}
+        Kind::VirtualService | Kind::HTTPRoute | Kind::Ingress | Kind::Deployment | Kind::Pod | Kind::Notebook => {}
     }
     Ok(())
 }
 
 /// Who set it made the object.
 const SELECTOR: &str = "selector";
-
-async fn look<K>(key: &Key, made_with: &str, notebook: &Notebook, writer: &Writer) -> Result<Child<K>, WriteError>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
-{
-    let child = Child::of(writer.look::<K>(key).await?.map(Arc::new), Owner::of(notebook));
-    if let Some(live) = child.ours() {
-        writer.inherit(live, made_with).await?;
-    }
-    Ok(child)
-}
 
 /// What became of a plan.
 struct Work {

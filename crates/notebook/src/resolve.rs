@@ -4,22 +4,26 @@
 use std::collections::BTreeMap;
 
 use carrel_api::Checked;
-use carrel_api::notebook::{NotebookTemplate, Reason};
+use carrel_api::notebook::NotebookTemplate;
 use carrel_api::vocabulary::{
-    AT_ONCE, FS_GROUP, HOME, NB_PREFIX, NOTEBOOK_NAME, NOTEBOOK_PORT, NOTEBOOK_PORT_NAME, ON_STOP, RESTART_REQUESTED,
-    STATEFUL_SET, STOPPED, TAKEN_OVER, UPDATE_POLICY, notebook_path,
+    AT_ONCE, FS_GROUP, HOME, NB_PREFIX, NOTEBOOK, NOTEBOOK_NAME, NOTEBOOK_PORT, NOTEBOOK_PORT_NAME, ON_STOP,
+    OWNER_TEMPLATE, RESTART_REQUESTED, STATEFUL_SET, STOPPED, TAKEN_OVER, UPDATE_POLICY, notebook_path,
 };
 use carrel_runtime::covers::canonical;
 use carrel_runtime::hash;
 use k8s_openapi::api::core::v1::{Container, ContainerPort, EnvVar, PodSecurityContext, PodSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use serde::{Deserialize, Serialize};
 
 use crate::Settings;
-use crate::children::{Routed, rules};
+pub use carrel_server::Refusal;
+use carrel_server::kind::child_metadata;
+use carrel_server::route::{Routed, Routing};
+
+use crate::children::rules;
 use crate::names::{child_name, label_value};
 use crate::observe::Observed;
-use crate::routing::Routing;
 
 /// A Notebook that can be run, or stopped.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +34,8 @@ pub struct Resolved {
     pub name: String,
     /// Its children's name.
     pub child: String,
+    /// Its children's metadata, as far as they have it in common.
+    pub metadata: ObjectMeta,
     /// The Notebook's uid, for owner references.
     pub uid: String,
     /// How new its text is: the Notebook's generation.
@@ -82,21 +88,6 @@ pub struct TakenOver {
     pub restart_request: Option<String>,
 }
 
-/// Why a Notebook can't be run: a reason and a sentence that names the field.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The condition's reason.
-    pub reason: Reason,
-    /// The condition's message.
-    pub message: String,
-}
-
-impl Refusal {
-    fn invalid(message: impl Into<String>) -> Self {
-        Self { reason: Reason::InvalidSpec, message: message.into() }
-    }
-}
-
 /// Turns what was observed into what can be run.
 pub fn resolve(observed: &Observed, settings: &Settings) -> Result<Resolved, Refusal> {
     let notebook = observed.notebook.as_ref();
@@ -127,6 +118,7 @@ pub fn resolve(observed: &Observed, settings: &Settings) -> Result<Resolved, Ref
     let owner_template = owner_template(template);
     let restart_request = notebook.annotations().get(RESTART_REQUESTED).cloned();
     Ok(Resolved {
+        metadata: child_metadata(notebook, &child_name(&name), NOTEBOOK),
         child: child_name(&name),
         // A stop is heeded whatever else is wrong.
         update: if stopped { Update::AtOnce } else { update(notebook.annotations())? },
@@ -170,7 +162,7 @@ fn route(annotations: &BTreeMap<String, String>, routing: &Routing) -> Option<Re
 /// for when that is first seen is what it runs; the StatefulSet remembers it.
 fn taken_over(observed: &Observed, owner_template: &str, restart_request: Option<&String>) -> Option<TakenOver> {
     let pod = observed.pod.as_ref()?;
-    if pod.owner_template().is_some() {
+    if pod.annotation(OWNER_TEMPLATE).is_some() {
         return None;
     }
     let text = observed.stateful_set.ours().and_then(|set| set.annotations().get(TAKEN_OVER));

@@ -10,8 +10,8 @@ use carrel_api::notebook::STOPPED;
 
 use crate::observe::Observed;
 use crate::plan::is_being_deleted;
-use crate::rejection::{is_about_room, rejection};
 use crate::resolve::{Refusal, Resolved};
+use carrel_server::rejection::{is_about_room, rejection};
 
 /// What is known of a start.
 pub type Judged = carrel_runtime::judge::Judged<Refusal>;

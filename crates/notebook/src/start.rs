@@ -16,14 +16,13 @@ use carrel_runtime::scope::Scope;
 use carrel_runtime::statuses::Statuses;
 use carrel_runtime::turns::Turns;
 use carrel_runtime::wake::queue;
+use carrel_server::servers::{Servers, ServersFeed};
 use kube::Client;
 
 use crate::Settings;
 use crate::feeds::Feeds;
-use crate::leftovers::remove_when_leading;
 use crate::observe::Stores;
 use crate::reconcile::{House, reconcile};
-use crate::route_feed::known;
 
 /// The controller's name in logs and metrics.
 const NAME: &str = "notebook";
@@ -44,17 +43,26 @@ pub struct Controller {
     pub metrics: Arc<Metrics>,
 }
 
+/// The watches that it has in common with other controllers.
+pub struct Watches<'a> {
+    /// What bounds namespaces.
+    pub bounds: &'a mut BoundsFeed,
+    /// What all controllers of servers look at.
+    pub servers: &'a mut ServersFeed,
+}
+
 /// Runs the controller until `end` comes; the future ends when the reconciles that were under way are done. What keeps it
-/// from being ready is told to the health, and what it must hear of bounds to their feed, before this returns.
-pub fn start<E>(controller: Controller, bounds: &mut BoundsFeed, end: E) -> impl Future<Output = ()> + use<E>
+/// from being ready is told to the health, and what it must hear of to the watches, before this returns.
+pub fn start<E>(controller: Controller, watches: Watches<'_>, end: E) -> impl Future<Output = ()> + use<E>
 where
     E: Future<Output = ()> + Clone + Send + Sync + 'static,
 {
     let Controller { client, scope, settings, claim, health, metrics } = controller;
-    let (mut feeds, heard) = Feeds::new(&health, &settings);
+    let Watches { bounds, servers } = watches;
+    let (mut feeds, heard) = Feeds::new(&health);
     let (wake, keys) = queue::<Notebook>();
-    let watch_nodes = settings.watch_nodes;
-    let stores = feeds.stores(bounds.bounds());
+    let fronts = servers.servers();
+    let stores = feeds.stores(bounds.bounds(), fronts.clone());
     let shared = Arc::new(Shared {
         house: House {
             settings,
@@ -68,16 +76,17 @@ where
         },
         backoff: Arc::default(),
     });
-    let (routing, writer) = (shared.house.settings.routing.clone(), shared.house.writer.clone());
-    feeds.wake(&wake);
+    feeds.wake(&wake, servers);
     let house = shared.clone();
     bounds.on_room(move |namespace| house.house.reopen(namespace));
-    feeds.forget(&shared);
+    feeds.forget(&shared, servers);
+    let house = shared.clone();
+    servers.on_kind(move || house.house.wake_all());
 
     async move {
         let runner = async {
             tokio::select! {
-                filled = filled(&stores, watch_nodes, heard) => if filled.is_none() { return },
+                filled = filled(&stores, &fronts, heard) => if filled.is_none() { return },
                 () = end.clone() => return,
             }
             shared.house.line_up();
@@ -98,7 +107,6 @@ where
         tokio::select! {
             () = runner => {}
             () = feeds.watch(&client, &scope, &metrics, &shared) => {}
-            () = remove_when_leading(claim.clone(), &client, &scope, &routing, &writer) => {}
             () = wake_all_when_leading(claim, &shared.house) => {}
         }
     }
@@ -114,16 +122,12 @@ async fn wake_all_when_leading(mut claim: Claim, house: &House) {
 }
 
 /// Waits until each cache is filled: with a part of it, a reconcile would take what it doesn't see for missing.
-async fn filled(stores: &Stores, watch_nodes: bool, heard: Heard) -> Option<()> {
+async fn filled(stores: &Stores, servers: &Servers, heard: Heard) -> Option<()> {
     stores.notebooks.wait_until_ready().await.ok()?;
     stores.stateful_sets.wait_until_ready().await.ok()?;
-    stores.services.wait_until_ready().await.ok()?;
     stores.pods.wait_until_ready().await.ok()?;
     stores.bounds.wait_until_ready().await?;
-    if watch_nodes {
-        stores.nodes.wait_until_ready().await.ok()?;
-    }
-    known(&stores.routes).await?;
+    servers.wait_until_ready().await?;
     heard.all().await
 }
 

@@ -12,14 +12,15 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::Settings;
-use crate::observe::{Observed, ObservedRoute};
-use crate::rejection::rejection;
+use crate::observe::Observed;
 use crate::resolve::{Refusal, resolve};
 use crate::room::Judged;
-use crate::routing::{Gateway, IngressRules, Istio, Routing};
-use crate::slim_node::SlimNode;
-use crate::slim_pod::SlimPod;
-use crate::surroundings::Surroundings;
+use carrel_server::rejection::rejection;
+use carrel_server::route::ObservedRoute;
+use carrel_server::route::{Gateway, IngressRules, Istio, Routing};
+use carrel_server::slim_node::SlimNode;
+use carrel_server::slim_pod::SlimPod;
+use carrel_server::surroundings::Surroundings;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use carrel_api::vocabulary::WAITING;
+use carrel_api::vocabulary::{TEMPLATE, WAITING};
 use carrel_runtime::covers::differences;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::ResourceExt;
@@ -26,7 +26,7 @@ const REMOVED: &str = "template";
 /// What waits for the next start of the pod, given the StatefulSet that should be.
 pub(crate) fn waiting(observed: &Observed, wanted: &StatefulSet) -> Waiting {
     let (Some(pod), Some(live)) = (&observed.pod, observed.stateful_set.ours()) else { return Waiting::new() };
-    if pod.template().is_some() && pod.template() == template_hash(wanted) {
+    if pod.annotation(TEMPLATE).is_some() && pod.annotation(TEMPLATE) == template_hash(wanted) {
         return Waiting::new();
     }
     let mut waiting: Waiting =
@@ -38,7 +38,7 @@ pub(crate) fn waiting(observed: &Observed, wanted: &StatefulSet) -> Waiting {
         }
     }
     waiting.retain(|path, (has, wants)| has != wants && path != REMOVED);
-    if waiting.is_empty() && pod.template().is_some() {
+    if waiting.is_empty() && pod.annotation(TEMPLATE).is_some() {
         // A difference is a field that is wanted; what is not wanted any more has no path.
         waiting.insert(REMOVED.to_owned(), ("fields that were removed".to_owned(), "nothing".to_owned()));
     }

@@ -1,7 +1,6 @@
 //! The Notebook: a server, usually JupyterLab, with its volumes, for one person (`kubeflow.org`).
 
 pub mod crd;
-mod reason;
 mod status;
 
 use std::collections::BTreeMap;
@@ -11,8 +10,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Serialize};
 
 use crate::Checked;
-pub use reason::{Phase, Reason};
-pub use status::{Condition, ContainerState, NotebookStatus, READY, RESTART_REQUIRED, ROUTED, Resources, STOPPED};
+pub use crate::server::{Condition, Phase, READY, ROUTED, Reason, STOPPED};
+pub use status::{ContainerState, NotebookStatus, RESTART_REQUIRED, Resources};
 
 /// A Notebook of `kubeflow.org/v1`, the stored version; the other two have the same schema.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]

@@ -1,21 +1,12 @@
 //! What Carrel says of a Notebook. Kubeflow's fields come first and mean what they mean there.
 
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as core;
 use serde::{Deserialize, Serialize};
 
-use super::{Phase, Reason};
-
-/// Condition type: the server answers. Takes the place of the pod condition of the same name, which it implies.
-pub const READY: &str = "Ready";
-/// Condition type: the owner stopped the notebook and its pod is gone.
-pub const STOPPED: &str = "Stopped";
+use super::{Condition, Phase, Reason};
 
 /// Condition type: fields of the template wait for the next start of the pod; the message lists them. Absent otherwise.
 pub const RESTART_REQUIRED: &str = "RestartRequired";
-
-/// Condition type: the route that the admin chose leads to the notebook as its owner asks. Absent where routes are not made.
-pub const ROUTED: &str = "Routed";
 
 /// The status of a Notebook. One writer: the Notebook controller. Nothing in it moves by itself.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -73,30 +64,6 @@ impl Resources {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
-}
-
-/// A condition of a Notebook. Unlike Kubernetes' own, reason and message may be absent: Kubeflow's web app shows the
-/// first condition that has a reason, and fails on one that has a reason but no message.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Condition {
-    /// [`READY`], [`STOPPED`] or the type of a pod condition.
-    #[serde(rename = "type")]
-    pub type_: String,
-    /// `True`, `False` or `Unknown`.
-    pub status: String,
-    /// When the pod was last asked; only mirrored, and only where the pod's condition has it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_probe_time: Option<Timestamp>,
-    /// When `status` last changed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_transition_time: Option<Timestamp>,
-    /// One word; never without a message.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// A sentence for a person. Nothing in it is random or timed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
 }
 
 /// The state of a container, in Kubernetes' own words; all absent while there is none.

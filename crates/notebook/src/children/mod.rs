@@ -1,21 +1,18 @@
 //! What a Notebook is made of.
 
 mod pod;
-mod route;
+mod rules;
 mod service;
 mod stateful_set;
 
-use carrel_api::notebook::{Notebook, crd};
-use carrel_api::vocabulary::NOTEBOOK;
-use carrel_runtime::FIELD_MANAGER;
-use carrel_runtime::child::MANAGED_BY;
+use carrel_api::vocabulary::notebook_path;
+use carrel_server::route::{Route, Target};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Service;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
-use kube::Resource;
 
-pub use route::{HTTPRoute, HTTPRouteSpec, Route, Routed, Rules, VirtualService, VirtualServiceSpec, rules};
+pub use rules::rules;
 
+use crate::names::virtual_service_name;
 use crate::resolve::Resolved;
 
 /// Every child of a Notebook. Whoever applies them takes this apart without `..`, so a forgotten child does not compile.
@@ -34,26 +31,19 @@ pub fn children(resolved: &Resolved) -> Children {
     Children {
         service: service::service(resolved),
         stateful_set: stateful_set::stateful_set(resolved),
-        route: route::route(resolved),
+        route: route(resolved),
     }
 }
 
 pub(crate) use pod::pod;
 
-fn metadata(resolved: &Resolved) -> ObjectMeta {
-    ObjectMeta {
-        name: Some(resolved.child.clone()),
-        annotations: Some([(NOTEBOOK.to_owned(), resolved.name.clone())].into()),
-        namespace: Some(resolved.namespace.clone()),
-        labels: Some([(MANAGED_BY.to_owned(), FIELD_MANAGER.to_owned())].into()),
-        owner_references: Some(vec![OwnerReference {
-            api_version: format!("{}/{}", crd::GROUP, crd::STORED_VERSION),
-            kind: Notebook::kind(&()).into_owned(),
-            name: resolved.name.clone(),
-            uid: resolved.uid.clone(),
-            controller: Some(true),
-            block_owner_deletion: Some(true),
-        }]),
-        ..ObjectMeta::default()
-    }
+fn route(resolved: &Resolved) -> Option<Route> {
+    let routed = resolved.route.as_ref()?.as_ref().ok()?;
+    let Resolved { metadata, namespace, name, .. } = resolved;
+    let to = Target {
+        metadata: metadata.clone(),
+        virtual_service: virtual_service_name(namespace, name),
+        path: notebook_path(namespace, name),
+    };
+    carrel_server::route::route(&to, routed)
 }

@@ -10,7 +10,7 @@ use crate::resolve::Resolved;
 
 pub(super) fn service(resolved: &Resolved) -> Service {
     Service {
-        metadata: super::metadata(resolved),
+        metadata: resolved.metadata.clone(),
         spec: Some(ServiceSpec {
             type_: Some("ClusterIP".to_owned()),
             selector: Some(BTreeMap::from([(STATEFUL_SET.to_owned(), resolved.child.clone())])),

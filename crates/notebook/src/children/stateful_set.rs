@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::resolve::Resolved;
 
 pub(super) fn stateful_set(resolved: &Resolved) -> StatefulSet {
-    let mut metadata = super::metadata(resolved);
+    let mut metadata = resolved.metadata.clone();
     for (map, own) in [
         (metadata.labels.get_or_insert_default(), &resolved.set_labels),
         (metadata.annotations.get_or_insert_default(), &resolved.set_annotations),

@@ -14,18 +14,20 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::Settings;
-use crate::children::{Children, Route};
-use crate::observe::{Observed, ObservedRoute};
+use crate::children::Children;
+use crate::observe::Observed;
 use crate::plan::{Act, Cause, Plan, lint, plan};
 use crate::resolve::resolve;
 use crate::room::Judged;
-use crate::routing::Routing;
-use crate::slim_pod::SlimPod;
 use crate::status::{Outcome, status};
-use crate::surroundings::Surroundings;
 use crate::testing::{routing, story};
 use carrel_runtime::bounds::Limits;
 use carrel_runtime::child::{Child, Owner};
+use carrel_server::route::ObservedRoute;
+use carrel_server::route::Route;
+use carrel_server::route::Routing;
+use carrel_server::slim_pod::SlimPod;
+use carrel_server::surroundings::Surroundings;
 use server::stored;
 
 fn notebook() -> impl Strategy<Value = Value> {
@@ -37,7 +39,6 @@ fn settings() -> impl Strategy<Value = Settings> {
     (any::<bool>(), routings).prop_map(|(add_fs_group, name)| Settings {
         add_fs_group,
         routing: routing(name),
-        ..Settings::default()
     })
 }
 

@@ -20,8 +20,8 @@ use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::observe::{Presence, RouteStore, Routes};
-use crate::slim_pod::SlimPod;
+use carrel_server::route::{Presence, RouteStore, Routes};
+use carrel_server::slim_pod::SlimPod;
 
 /// What the API server does with a write.
 #[derive(Clone, Copy, PartialEq)]

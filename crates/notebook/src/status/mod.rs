@@ -1,12 +1,10 @@
 //! What is said of a Notebook: Kubeflow's fields with Kubeflow's meaning, and one reason with a sentence.
 
 mod asked;
-mod pod;
-mod routed;
 mod why;
 
 use carrel_api::notebook::{
-    Condition, ContainerState, NotebookStatus, Phase, READY, RESTART_REQUIRED, Reason, STOPPED,
+    Condition, ContainerState, NotebookStatus, Phase, READY, RESTART_REQUIRED, ROUTED, Reason, STOPPED,
 };
 use carrel_api::vocabulary::RESTART_REQUESTED;
 use carrel_runtime::apply::WriteError;
@@ -15,8 +13,9 @@ use jiff::Timestamp;
 use crate::observe::Observed;
 use crate::plan::{Kind, Plan};
 use crate::resolve::{Refusal, Resolved};
-use crate::slim_pod::{SlimPod, SlimPodCondition};
 use crate::waiting::Waiting;
+use carrel_server::route::{ObservedRoute, Told, said};
+use carrel_server::slim_pod::{SlimPod, SlimPodCondition};
 use why::Why;
 
 /// What became of a plan, as far as a status speaks of it.
@@ -44,7 +43,7 @@ pub fn status(
     if let Plan::Apply(act) = plan {
         conditions.extend(restart_required(&act.waiting));
     }
-    conditions.extend(routed::routed(observed, resolved, plan, outcome));
+    conditions.extend(routed(observed, resolved, plan, outcome));
     for condition in &mut conditions {
         condition.last_transition_time = Some(transition(observed.status.condition(&condition.type_), condition, now));
     }
@@ -77,6 +76,24 @@ pub fn may_wait(before: &NotebookStatus, after: &NotebookStatus) -> bool {
     let restarts = before.phase == Some(Phase::Running) && after.reason == Some(Reason::Restarting);
     let starts = before.phase.is_none() || passing(before) || before.phase == Some(Phase::Stopped);
     passing(after) && (starts || restarts)
+}
+
+/// `None` where no routes are made.
+fn routed(
+    observed: &Observed,
+    resolved: &Result<Resolved, Refusal>,
+    plan: &Plan,
+    outcome: Outcome<'_>,
+) -> Option<Condition> {
+    if matches!(observed.route, ObservedRoute::Off) {
+        return None;
+    }
+    let (Ok(Resolved { route: Some(asked), .. }), Plan::Apply(act)) = (resolved, plan) else {
+        // Nothing is done to the route either.
+        return observed.status.condition(ROUTED).cloned();
+    };
+    let route = act.children.route.as_ref();
+    Some(said(Told { asked, route, live: &observed.route, failed: outcome.route, owner: "Notebook" }))
 }
 
 fn ready(why: &Why) -> Condition {

@@ -2,16 +2,15 @@
 
 use carrel_api::notebook::{Phase, READY, Reason};
 use carrel_api::vocabulary::STOPPED;
-use carrel_runtime::apply::WriteError;
 use kube::ResourceExt;
 
 use super::Outcome;
-use super::pod::{self, Waiting};
 use crate::observe::Observed;
 use crate::plan::{self, Plan};
-use crate::rejection::{is_about_room, rejection};
 use crate::resolve::{Refusal, Resolved};
 use crate::room::Judged;
+use carrel_server::pod::{self, Waiting};
+use carrel_server::rejection::{is_about_room, rejection};
 
 /// What is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,16 +78,8 @@ fn child_taken(case: &Case<'_>) -> Option<Why> {
 
 fn write_refused(case: &Case<'_>) -> Option<Why> {
     let (kind, error) = case.outcome.failed?;
-    match error {
-        WriteError::Taken { name, .. } => {
-            let message = format!("the {kind} {name} is not this Notebook's; it is left alone");
-            Some(Why::new(Phase::Error, Reason::NameTaken, message))
-        }
-        WriteError::Refused { message, .. } => {
-            Some(Why::new(Phase::Error, Reason::Refused, format!("the {kind} is refused: {message}")))
-        }
-        _ => None,
-    }
+    let refusal = carrel_server::kind::refused(*kind, error, "Notebook")?;
+    Some(Why::new(Phase::Error, refusal.reason, refusal.message))
 }
 
 fn stopping(case: &Case<'_>) -> Option<Why> {
@@ -118,13 +109,8 @@ fn running(case: &Case<'_>) -> Option<Why> {
 
 fn write_failed(case: &Case<'_>) -> Option<Why> {
     let (kind, error) = case.outcome.failed?;
-    match error {
-        WriteError::Timeout(_) | WriteError::Failed(_) | WriteError::Encode(_) => {
-            let message = format!("the {kind} could not be written for now; it is tried again. {error}");
-            Some(Why::new(Phase::Starting, Reason::WriteFailed, message))
-        }
-        WriteError::NotLeader | WriteError::Gone(_) | WriteError::Taken { .. } | WriteError::Refused { .. } => None,
-    }
+    let refusal = carrel_server::kind::not_written(*kind, error)?;
+    Some(Why::new(Phase::Starting, refusal.reason, refusal.message))
 }
 
 /// While it ends; the next pod's own state is told after.

@@ -13,13 +13,13 @@ use serde_json::Value;
 
 use super::super::*;
 use super::server::{Event, NOTEBOOKS, PODS, QUOTAS, ROUTES, SERVICES, SETS, Server};
-use crate::children::VirtualService;
 use crate::feeds::owner;
-use crate::observe::{Presence, RouteStore, Routes};
-use crate::slim_pod::SlimPod;
 use carrel_runtime::bounds::BoundsFeed;
 use carrel_runtime::shelf::{ShelfWriter as StoreWriter, Shelved};
 use carrel_runtime::wake::wakes;
+use carrel_server::route::VirtualService;
+use carrel_server::route::{Presence, RouteStore, Routes};
+use carrel_server::slim_pod::SlimPod;
 use k8s_openapi::api::core::v1::Service;
 use kube::runtime::reflector::ObjectRef;
 

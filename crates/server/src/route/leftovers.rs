@@ -5,8 +5,6 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use carrel_api::notebook::{Notebook, crd};
-use carrel_api::vocabulary::NOTEBOOK;
 use carrel_runtime::Key;
 use carrel_runtime::apply::{WriteError, Writer};
 use carrel_runtime::child::ours;
@@ -19,9 +17,8 @@ use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tracing::{info, warn};
 
-use crate::children::{HTTPRoute, VirtualService};
-use crate::plan::Kind;
-use crate::routing::Routing;
+use super::{HTTPRoute, Routing, VirtualService};
+use crate::kind::Kind;
 
 /// How many objects a request asks for.
 const PAGE: u32 = 500;
@@ -38,12 +35,24 @@ enum Problem {
     Delete(#[from] WriteError),
 }
 
+/// A kind that owns routes.
+#[derive(Clone, Debug)]
+pub struct OwnerKind {
+    /// Its API group.
+    pub group: &'static str,
+    /// Its name.
+    pub kind: &'static str,
+    /// The annotation of its children that has its name.
+    pub annotation: &'static str,
+}
+
 /// Removes what another routing left, whenever this process comes to lead. Never ends.
-pub(crate) async fn remove_when_leading(
+pub async fn remove_when_leading(
     mut claim: Claim,
     client: &Client,
     scope: &Scope,
     routing: &Routing,
+    owners: &[OwnerKind],
     writer: &Writer,
 ) {
     if claim.time_left().is_none() {
@@ -52,25 +61,25 @@ pub(crate) async fn remove_when_leading(
     loop {
         let made = routing.kind();
         if made != Some(Kind::VirtualService) {
-            remove::<VirtualService>(client, scope, writer).await;
+            remove::<VirtualService>(client, scope, owners, writer).await;
         }
         if made != Some(Kind::HTTPRoute) {
-            remove::<HTTPRoute>(client, scope, writer).await;
+            remove::<HTTPRoute>(client, scope, owners, writer).await;
         }
         if made != Some(Kind::Ingress) {
-            remove::<Ingress>(client, scope, writer).await;
+            remove::<Ingress>(client, scope, owners, writer).await;
         }
         claim.gained().await;
     }
 }
 
-async fn remove<K>(client: &Client, scope: &Scope, writer: &Writer)
+async fn remove<K>(client: &Client, scope: &Scope, owners: &[OwnerKind], writer: &Writer)
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
 {
     let kind = K::kind(&());
     while writer.may_write() {
-        match remove_all::<K>(client, scope, writer).await {
+        match remove_all::<K>(client, scope, owners, writer).await {
             Ok(()) => return,
             Err(Problem::List(kube::Error::Api(status))) if status.code == 404 => return,
             Err(Problem::List(kube::Error::Api(status))) if status.is_forbidden() => {
@@ -88,7 +97,7 @@ where
     }
 }
 
-async fn remove_all<K>(client: &Client, scope: &Scope, writer: &Writer) -> Result<(), Problem>
+async fn remove_all<K>(client: &Client, scope: &Scope, owners: &[OwnerKind], writer: &Writer) -> Result<(), Problem>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
 {
@@ -96,7 +105,7 @@ where
     let mut page = ListParams::default().labels(&ours()).limit(PAGE);
     loop {
         let list = api.list_metadata(&page).await?;
-        for route in list.items.iter().filter(|route| is_notebooks(*route)) {
+        for route in list.items.iter().filter(|route| is_one_of(owners, *route)) {
             let key = Key::of(route);
             info!(kind = %K::kind(&()), route = %key, "removing a route that an earlier setting made");
             writer.delete::<K>(&key, &route.uid().unwrap_or_default()).await?;
@@ -108,13 +117,15 @@ where
     }
 }
 
-/// Whether Carrel made it for a Notebook: more than the label, which others may give too.
-fn is_notebooks<K: Resource<DynamicType = ()>>(route: &PartialObjectMeta<K>) -> bool {
-    let group = format!("{}/", crd::GROUP);
-    let is_notebook = |kind: &str, version: &str| kind == Notebook::kind(&()) && version.starts_with(&group);
-    route.annotations().contains_key(NOTEBOOK)
-        && route
-            .owner_references()
-            .iter()
-            .any(|owner| owner.controller == Some(true) && is_notebook(&owner.kind, &owner.api_version))
+/// Whether Carrel made it for an object of one of these kinds: more than the label, which others may give too.
+fn is_one_of<K: Resource<DynamicType = ()>>(owners: &[OwnerKind], route: &PartialObjectMeta<K>) -> bool {
+    let owns = |OwnerKind { group, kind, annotation }: &OwnerKind| {
+        let is_of_group = |version: &str| version.split_once('/').is_some_and(|(first, _)| first == *group);
+        route.annotations().contains_key(*annotation)
+            && route
+                .owner_references()
+                .iter()
+                .any(|owner| owner.controller == Some(true) && owner.kind == *kind && is_of_group(&owner.api_version))
+    };
+    owners.iter().any(owns)
 }

@@ -1,10 +1,10 @@
-//! The words in which a Notebook's state is said: closed sets, with a sentence each, from which docs are generated.
+//! The words in which a server's state is said: closed sets, with a sentence each, from which docs are generated.
 
 use serde::{Deserialize, Serialize};
 
 use crate::reasons::reasons;
 
-/// The state of a Notebook in one word (`status.phase`, printed by kubectl as STATUS).
+/// The state of a server in one word (`status.phase`, printed by kubectl as STATUS).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Phase {
     /// The server runs and is ready.
@@ -15,14 +15,14 @@ pub enum Phase {
     Stopping,
     /// Its owner stopped it and no pod is left.
     Stopped,
-    /// The Notebook is being deleted.
+    /// Its object is being deleted.
     Terminating,
     /// It can't run until somebody changes something; the reason says what.
     Error,
 }
 
 reasons! {
-    /// Why a Notebook is in its state: the reason of its conditions `Ready`, `Stopped`, `RestartRequired` and `Routed`.
+    /// Why a server is in its state: the reason of its conditions `Ready`, `Stopped`, `RestartRequired` and `Routed`.
     Reason {
         Running = "The server runs and its pod is ready.",
         Pending = "The pod is being made; nothing to do.",

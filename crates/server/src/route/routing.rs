@@ -1,8 +1,8 @@
-//! How notebooks are reached from outside the cluster: what an admin chooses for all of them.
+//! How servers are reached from outside the cluster: what an admin chooses for all of them.
 
-use crate::plan::Kind;
+use crate::kind::Kind;
 
-/// What is made so that a Notebook is reached from outside under its path.
+/// What is made so that a server is reached from outside under its path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Routing {
     /// Nothing.

@@ -1,6 +1,6 @@
 //! What the containers of a pod that has a node wait for.
 
-use carrel_api::notebook::Reason;
+use carrel_api::server::Reason;
 use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated};
 
 use super::{Waiting, Word};

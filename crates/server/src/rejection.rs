@@ -1,15 +1,15 @@
-//! Why no pod can be made, out of the words with which the API server refused the StatefulSet's controller.
+//! Why no pod can be made, out of the words with which the API server refused the controller of the StatefulSet or Deployment.
 //!
 //! These words have no form that anything promises; what is not recognized is told as it is.
 
-use carrel_api::notebook::Reason;
+use carrel_api::server::Reason;
 use carrel_runtime::quantity;
 use carrel_runtime::quota::{Exceeded, Short, exceeded, why};
 
 use crate::holders::Holder;
 
-/// The reason and a sentence for the owner. `holders` are the running notebooks of the namespace.
-pub(crate) fn rejection(words: &str, holders: &[Holder]) -> (Reason, String) {
+/// The reason and a sentence for the owner. `holders` are the running servers of the namespace.
+pub fn rejection(words: &str, holders: &[Holder]) -> (Reason, String) {
     let why = why(words);
     if let Some(exceeded) = exceeded(words) {
         return (Reason::QuotaExceeded, no_room(&exceeded, holders));
@@ -45,11 +45,11 @@ pub(crate) fn rejection(words: &str, holders: &[Holder]) -> (Reason, String) {
 }
 
 /// Whether what is refused may fit one day without a change of the pod: when a quota or a LimitRange changes.
-pub(crate) fn is_about_room(reason: Reason) -> bool {
+pub fn is_about_room(reason: Reason) -> bool {
     matches!(reason, Reason::QuotaExceeded | Reason::LimitRange)
 }
 
-/// The most notebooks that a message names for a resource.
+/// The most servers that a message names for a resource.
 const NAMED: usize = 5;
 
 fn no_room(exceeded: &Exceeded, holders: &[Holder]) -> String {
@@ -64,7 +64,7 @@ fn no_room(exceeded: &Exceeded, holders: &[Holder]) -> String {
     format!("the quota {} has no room ({}); ask for less, or stop what uses it", exceeded.quota, parts.join("; "))
 }
 
-/// Which notebooks use how much, the largest first, and what is left for others.
+/// Which servers use how much, the largest first, and what is left for others.
 fn held(resource: &str, used: &str, holders: &[Holder]) -> Option<String> {
     let mut held: Vec<(i128, &str)> = holders
         .iter()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use carrel_api::notebook::Reason;
+use carrel_api::server::Reason;
 use carrel_runtime::quantity::{nanos, text};
 
 use super::{Waiting, Word, busy};

@@ -1,12 +1,10 @@
 //! The Gateway API's HTTPRoute.
 
-use carrel_api::vocabulary::{SERVICE_PORT, notebook_path};
+use carrel_api::vocabulary::SERVICE_PORT;
 use serde::{Deserialize, Serialize};
 
 use super::foreign::foreign;
-use super::rules::Rules;
-use crate::resolve::Resolved;
-use crate::routing::Gateway;
+use super::{Gateway, Rules, Target};
 
 foreign! {
     /// An HTTPRoute of `gateway.networking.k8s.io/v1`, served since release 1.0 of the Gateway API.
@@ -109,7 +107,7 @@ struct Timeouts {
     request: String,
 }
 
-pub(super) fn http_route(resolved: &Resolved, gateway: &Gateway, rules: &Rules) -> HTTPRoute {
+pub(super) fn http_route(to: &Target, gateway: &Gateway, rules: &Rules) -> HTTPRoute {
     let Gateway { namespace, name, section, host } = gateway;
     let rewrite = rules.rewrite.iter().map(|to| {
         let path = PathModifier { type_: "ReplacePrefixMatch".to_owned(), replace_prefix_match: to.clone() };
@@ -120,21 +118,16 @@ pub(super) fn http_route(resolved: &Resolved, gateway: &Gateway, rules: &Rules) 
     let headers =
         (!set.is_empty()).then_some(Filter::RequestHeaderModifier { request_header_modifier: HeaderModifier { set } });
     let rule = HttpRule {
-        // A prefix here is of whole path elements: with and without the trailing slash, and no other notebook's.
-        matches: vec![Match {
-            path: PathMatch {
-                type_: "PathPrefix".to_owned(),
-                value: notebook_path(&resolved.namespace, &resolved.name),
-            },
-        }],
+        // A prefix here is of whole path elements: with and without the trailing slash, and no other server's.
+        matches: vec![Match { path: PathMatch { type_: "PathPrefix".to_owned(), value: to.path.clone() } }],
         filters: rewrite.chain(headers).collect(),
-        backend_refs: vec![BackendRef { name: resolved.child.clone(), port: Some(SERVICE_PORT) }],
+        backend_refs: vec![BackendRef { name: to.service(), port: Some(SERVICE_PORT) }],
         // Zero is none, whatever the Gateway's own default is: any would cut a WebSocket.
-        timeouts: Some(Timeouts { request: "0s".to_owned() }),
+        timeouts: Some(Timeouts { request: rules.timeout.clone().unwrap_or_else(|| "0s".to_owned()) }),
     };
     let parent = ParentRef { namespace: Some(namespace.clone()), name: name.clone(), section_name: section.clone() };
     HTTPRoute::new(
-        crate::children::metadata(resolved),
+        to.metadata.clone(),
         HTTPRouteSpec { parent_refs: vec![parent], hostnames: host.iter().cloned().collect(), rules: vec![rule] },
     )
 }

@@ -3,17 +3,17 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use carrel_api::notebook::Notebook;
 use carrel_runtime::child::ours;
-use carrel_runtime::feed::{Feed, everything};
+use carrel_runtime::feed::{Change, Feed, everything};
+use carrel_runtime::ledger::Ledger;
 use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
 use carrel_runtime::scope::Scope;
 use carrel_runtime::served::follow;
 use carrel_runtime::shelf::Shelved;
-use carrel_runtime::wake::{Wake, wakes};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::networking::v1::Ingress;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, watcher};
 use kube::{Client, Resource};
@@ -21,11 +21,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::children::{HTTPRoute, VirtualService};
-use crate::feeds::owner;
-use crate::observe::{Presence, RouteStore, Routes};
-use crate::routing::{ForeignApi, Routing};
-use crate::start::Shared;
+use super::{ForeignApi, HTTPRoute, Presence, RouteStore, Routes, Routing, VirtualService};
 
 /// The feed of the kind that routes are.
 pub(crate) struct RouteFeed {
@@ -62,21 +58,22 @@ impl RouteFeed {
         Routes { store, presence: self.presence.subscribe() }
     }
 
-    pub(crate) fn wake(&mut self, wake: &Wake<Notebook>) {
+    /// Adds a listener that is told of each state of a route that changes.
+    pub(crate) fn listen(&mut self, tell: impl Fn(&ObjectMeta) + Send + Sync + 'static) {
         match &mut self.feed {
             Kinds::Off => {}
-            Kinds::VirtualService(feed) => feed.listen(wakes(wake.clone(), owner)),
-            Kinds::HTTPRoute(feed) => feed.listen(wakes(wake.clone(), owner)),
-            Kinds::Ingress(feed) => feed.listen(wakes(wake.clone(), owner)),
+            Kinds::VirtualService(feed) => feed.listen(states(tell)),
+            Kinds::HTTPRoute(feed) => feed.listen(states(tell)),
+            Kinds::Ingress(feed) => feed.listen(states(tell)),
         }
     }
 
-    pub(crate) fn forget(&mut self, shared: &Arc<Shared>) {
+    pub(crate) fn forget_in(&mut self, ledger: &Arc<Ledger>) {
         match &mut self.feed {
             Kinds::Off => {}
-            Kinds::VirtualService(feed) => feed.forget_in(shared.house.writer.ledger()),
-            Kinds::HTTPRoute(feed) => feed.forget_in(shared.house.writer.ledger()),
-            Kinds::Ingress(feed) => feed.forget_in(shared.house.writer.ledger()),
+            Kinds::VirtualService(feed) => feed.forget_in(ledger),
+            Kinds::HTTPRoute(feed) => feed.forget_in(ledger),
+            Kinds::Ingress(feed) => feed.forget_in(ledger),
         }
     }
 
@@ -91,6 +88,11 @@ impl RouteFeed {
             Kinds::Ingress(feed) => kind.watch(feed, changed).await,
         }
     }
+}
+
+/// A listener that is told of each state of an object.
+pub(crate) fn states<K: Resource>(tell: impl Fn(&ObjectMeta) + Send + Sync + 'static) -> impl Fn(&Change<'_, K>) {
+    move |change| change.states().for_each(|object| tell(object.meta()))
 }
 
 /// Waits until it is known whether the kind of the routes is there, and until its cache is filled if so.

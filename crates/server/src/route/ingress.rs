@@ -1,13 +1,12 @@
 //! Kubernetes' own Ingress.
 
-use carrel_api::vocabulary::{SERVICE_PORT, notebook_path};
+use carrel_api::vocabulary::SERVICE_PORT;
 use k8s_openapi::api::networking::v1::{
     HTTPIngressPath, HTTPIngressRuleValue, Ingress, IngressBackend, IngressRule, IngressServiceBackend, IngressSpec,
     ServiceBackendPort,
 };
 
-use crate::resolve::Resolved;
-use crate::routing::IngressRules;
+use super::{IngressRules, Rules, Target};
 
 /// An Ingress has no field for timeouts. ingress-nginx cuts a WebSocket that is silent for a minute unless it is told
 /// otherwise; nobody else reads these.
@@ -17,17 +16,24 @@ const TIMEOUTS: [&str; 2] =
 /// In seconds, a day; ingress-nginx has no word for none.
 const LONG: &str = "86400";
 
-pub(super) fn ingress(resolved: &Resolved, IngressRules { class, host }: &IngressRules) -> Ingress {
-    let mut metadata = crate::children::metadata(resolved);
-    let timeouts = TIMEOUTS.map(|key| (key.to_owned(), LONG.to_owned()));
+/// A timeout in whole seconds.
+fn seconds(timeout: &str) -> Option<String> {
+    let timeout: jiff::SignedDuration = timeout.parse().ok()?;
+    (timeout.as_secs() > 0).then(|| timeout.as_secs().to_string())
+}
+
+pub(super) fn ingress(to: &Target, IngressRules { class, host }: &IngressRules, rules: &Rules) -> Ingress {
+    let mut metadata = to.metadata.clone();
+    let seconds = rules.timeout.as_deref().and_then(seconds).unwrap_or_else(|| LONG.to_owned());
+    let timeouts = TIMEOUTS.map(|key| (key.to_owned(), seconds.clone()));
     metadata.annotations.get_or_insert_default().extend(timeouts);
     let service = IngressServiceBackend {
-        name: resolved.child.clone(),
+        name: to.service(),
         port: Some(ServiceBackendPort { number: Some(SERVICE_PORT), name: None }),
     };
     let path = HTTPIngressPath {
-        // Of whole path elements: with and without the trailing slash, and no other notebook's.
-        path: Some(notebook_path(&resolved.namespace, &resolved.name)),
+        // Of whole path elements: with and without the trailing slash, and no other server's.
+        path: Some(to.path.clone()),
         path_type: "Prefix".to_owned(),
         backend: IngressBackend { service: Some(service), resource: None },
     };

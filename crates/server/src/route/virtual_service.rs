@@ -2,14 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use carrel_api::vocabulary::{SERVICE_PORT, notebook_path};
+use carrel_api::vocabulary::SERVICE_PORT;
 use serde::{Deserialize, Serialize};
 
 use super::foreign::foreign;
-use super::rules::Rules;
-use crate::names::virtual_service_name;
-use crate::resolve::Resolved;
-use crate::routing::Istio;
+use super::{Istio, Rules};
 
 foreign! {
     /// A VirtualService of `networking.istio.io/v1alpha3`, the version that Kubeflow writes: every Istio serves it, from the
@@ -37,6 +34,8 @@ struct HttpRule {
     rewrite: Option<Rewrite>,
     #[serde(default)]
     headers: Option<Headers>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    timeout: Option<String>,
     #[serde(default)]
     route: Vec<Destined>,
 }
@@ -84,20 +83,22 @@ struct PortSelector {
     number: i32,
 }
 
-pub(super) fn virtual_service(resolved: &Resolved, istio: &Istio, rules: &Rules) -> VirtualService {
-    let Resolved { namespace, name, child, .. } = resolved;
-    let mut metadata = crate::children::metadata(resolved);
-    metadata.name = Some(virtual_service_name(namespace, name));
-    let path = notebook_path(namespace, name);
-    let below = format!("{path}/");
+pub(super) fn virtual_service(to: &super::Target, istio: &Istio, rules: &Rules) -> VirtualService {
+    let mut metadata = to.metadata.clone();
+    metadata.name = Some(to.virtual_service.clone());
+    let namespace = metadata.namespace.clone().unwrap_or_default();
+    let below = format!("{}/", to.path);
     let rule = HttpRule {
-        matches: vec![Match { uri: StringMatch::Prefix(below.clone()) }, Match { uri: StringMatch::Exact(path) }],
+        matches: vec![
+            Match { uri: StringMatch::Prefix(below.clone()) },
+            Match { uri: StringMatch::Exact(to.path.clone()) },
+        ],
         rewrite: Some(Rewrite { uri: rules.rewrite.clone().unwrap_or(below) }),
         headers: Some(Headers { request: HeaderOperations { set: rules.headers.clone() } }),
-        // Without a timeout: Istio's default is none, and any would cut a WebSocket.
+        timeout: rules.timeout.clone(),
         route: vec![Destined {
             destination: Destination {
-                host: format!("{child}.{namespace}.svc.{}", istio.cluster_domain),
+                host: format!("{}.{namespace}.svc.{}", to.service(), istio.cluster_domain),
                 port: PortSelector { number: SERVICE_PORT },
             },
         }],

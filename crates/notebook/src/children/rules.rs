@@ -11,16 +11,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::resolve::Refusal;
-use crate::routing::Routing;
-
-/// A route's rules, beside its path.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rules {
-    /// What the server sees in the place of its path.
-    pub rewrite: Option<String>,
-    /// Headers that are set on each request, in the order of their names.
-    pub headers: BTreeMap<String, String>,
-}
+use carrel_server::route::{Routing, Rules};
 
 /// Reads the annotations. Kubeflow takes headers that it can't read for none; here they are refused with what is wrong,
 /// and the route that is there stays.
@@ -29,7 +20,7 @@ pub fn rules(annotations: &BTreeMap<String, String>, routing: &Routing) -> Resul
     let invalid = |key: &'static str| move |problem: String| refusal(Reason::RouteInvalid, key, &problem);
     let rewrite = said(REWRITE_URI).map(rewrite).transpose().map_err(invalid(REWRITE_URI))?;
     let headers = said(HEADERS_REQUEST_SET).map(headers).transpose().map_err(invalid(HEADERS_REQUEST_SET))?;
-    let rules = Rules { rewrite, headers: headers.unwrap_or_default() };
+    let rules = Rules { rewrite, headers: headers.unwrap_or_default(), timeout: None };
     if let Routing::Ingress(_) = routing {
         // Each Ingress controller has annotations of its own for these, or none; half a route would be worse.
         let key = match &rules {
@@ -108,8 +99,8 @@ impl<'de> Visitor<'de> for PairsVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::routing::IngressRules;
     use crate::testing::istio;
+    use carrel_server::route::IngressRules;
 
     fn read(key: &str, text: &str) -> Result<Rules, (Reason, String)> {
         rules(&[(key.to_owned(), text.to_owned())].into(), &istio()).map_err(|refusal| {

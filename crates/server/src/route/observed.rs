@@ -1,19 +1,15 @@
-//! What the cache holds of a Notebook's route, if routes are made and the cluster has their kind.
+//! What the cache holds of a server's route, if routes are made and the cluster has their kind.
 
-use std::sync::Arc;
-
-use carrel_api::notebook::Notebook;
-use carrel_runtime::child::{Child, Owner};
+use carrel_runtime::child::Child;
 use carrel_runtime::shelf::Shelf;
 use k8s_openapi::api::networking::v1::Ingress;
-use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
 use tokio::sync::watch;
 
-use super::get;
-use crate::children::{HTTPRoute, VirtualService};
-use crate::names::{child_name, virtual_service_name};
+use super::{HTTPRoute, Place, VirtualService};
+use crate::kind::{Kind, Leave, left_alone};
 
-/// The route of a Notebook, as last seen.
+/// The route of a server, as last seen.
 #[derive(Clone, Debug)]
 pub enum ObservedRoute {
     /// No routes are made.
@@ -26,6 +22,23 @@ pub enum ObservedRoute {
     HTTPRoute(Child<HTTPRoute>),
     /// Kubernetes' own.
     Ingress(Child<Ingress>),
+}
+
+impl ObservedRoute {
+    /// Whether a route can be made: routes are, and the cluster has their kind.
+    pub fn can_be_made(&self) -> bool {
+        !matches!(self, Self::Off | Self::ApiMissing)
+    }
+
+    /// Whether to leave the route alone for now.
+    pub fn left_alone(&self) -> Option<Leave> {
+        match self {
+            Self::Off | Self::ApiMissing => None,
+            Self::VirtualService(child) => left_alone(Kind::VirtualService, child),
+            Self::HTTPRoute(child) => left_alone(Kind::HTTPRoute, child),
+            Self::Ingress(child) => left_alone(Kind::Ingress, child),
+        }
+    }
 }
 
 /// Whether the kind of the routes is there, and their cache filled.
@@ -67,8 +80,9 @@ impl Routes {
         Self { store: RouteStore::Off, presence: watch::channel(Presence::There).1 }
     }
 
-    pub(super) fn observe(&self, notebook: &Arc<Notebook>) -> ObservedRoute {
-        let (namespace, name) = (notebook.namespace().unwrap_or_default(), notebook.name_any());
+    /// Reads the route of a server.
+    pub fn observe(&self, place: Place<'_>) -> ObservedRoute {
+        let Place { owner, namespace, name, virtual_service } = place;
         if matches!(self.store, RouteStore::Off) {
             return ObservedRoute::Off;
         }
@@ -76,15 +90,18 @@ impl Routes {
         if *self.presence.borrow() != Presence::There {
             return ObservedRoute::ApiMissing;
         }
-        let (child, owner) = (child_name(&name), Owner::of(notebook.as_ref()));
         match &self.store {
             RouteStore::Off => ObservedRoute::Off,
             RouteStore::VirtualService(store) => {
-                let route = get(store, &namespace, &virtual_service_name(&namespace, &name));
+                let route = store.get(&ObjectRef::new(virtual_service).within(namespace));
                 ObservedRoute::VirtualService(Child::of(route, owner))
             }
-            RouteStore::HTTPRoute(store) => ObservedRoute::HTTPRoute(Child::of(get(store, &namespace, &child), owner)),
-            RouteStore::Ingress(store) => ObservedRoute::Ingress(Child::of(get(store, &namespace, &child), owner)),
+            RouteStore::HTTPRoute(store) => {
+                ObservedRoute::HTTPRoute(Child::of(store.get(&ObjectRef::new(name).within(namespace)), owner))
+            }
+            RouteStore::Ingress(store) => {
+                ObservedRoute::Ingress(Child::of(store.get(&ObjectRef::new(name).within(namespace)), owner))
+            }
         }
     }
 }

@@ -1,6 +1,5 @@
-//! A notebook's pod, as far as it is looked at.
+//! A server's pod, as far as it is looked at.
 
-use carrel_api::vocabulary::{OWNER_TEMPLATE, RESTARTED_FOR, TEMPLATE};
 use carrel_runtime::mounts::{SlimVolume, claims};
 use k8s_openapi::api::core::v1::ContainerState;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
@@ -117,22 +116,8 @@ impl SlimPod {
         self.condition("Ready").is_some_and(|condition| condition.status == "True")
     }
 
-    /// The hash of the owner's template that it was made from; absent on a pod that somebody else's controller made.
-    pub fn owner_template(&self) -> Option<&str> {
-        self.annotation(OWNER_TEMPLATE)
-    }
-
-    /// The hash of the whole template that it was made from.
-    pub fn template(&self) -> Option<&str> {
-        self.annotation(TEMPLATE)
-    }
-
-    /// The request for a restart that it was made after.
-    pub fn restarted_for(&self) -> Option<&str> {
-        self.annotation(RESTARTED_FOR)
-    }
-
-    fn annotation(&self, key: &str) -> Option<&str> {
+    /// The value of an annotation.
+    pub fn annotation(&self, key: &str) -> Option<&str> {
         self.metadata.annotations.as_ref()?.get(key).map(String::as_str)
     }
 }

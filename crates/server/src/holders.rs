@@ -1,27 +1,27 @@
-//! What running notebooks take of a quota.
+//! What running servers take of a quota.
 
 use carrel_runtime::quantity::nanos;
 use k8s_openapi::api::core::v1::{Container, PodSpec, ResourceRequirements};
 
-/// A notebook that runs.
+/// A server that runs.
 #[derive(Clone, Debug)]
-pub(crate) struct Holder {
+pub struct Holder {
     /// Its name.
-    pub(crate) name: String,
-    /// Its pod, as its StatefulSet has it.
-    pub(crate) pod: PodSpec,
+    pub name: String,
+    /// Its pod, as the child that makes it has it.
+    pub pod: PodSpec,
 }
 
 impl Holder {
     /// How much of a resource, as a quota names it, it takes, in billionths. A LimitRange may have given its pod more than
     /// it asked for, which is not known here.
-    pub(crate) fn amount(&self, resource: &str) -> Option<i128> {
+    pub fn amount(&self, resource: &str) -> Option<i128> {
         amount(&self.pod, resource)
     }
 }
 
 /// How much of a resource, as a quota names it, a pod takes, in billionths.
-pub(crate) fn amount(pod: &PodSpec, resource: &str) -> Option<i128> {
+pub fn amount(pod: &PodSpec, resource: &str) -> Option<i128> {
     let (is_limit, name) = match resource.split_once('.') {
         Some(("limits", name)) => (true, name),
         Some(("requests", name)) => (false, name),

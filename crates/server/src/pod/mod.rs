@@ -4,8 +4,8 @@
 mod containers;
 mod scheduling;
 
-use carrel_api::notebook::Reason;
-use carrel_api::vocabulary::{NOTEBOOK, NOTEBOOK_NAME};
+use carrel_api::server::Reason;
+use carrel_api::vocabulary::server_of;
 use k8s_openapi::api::core::v1::PodSpec;
 use kube::ResourceExt;
 
@@ -13,15 +13,17 @@ use crate::slim_pod::SlimPod;
 use crate::surroundings::Surroundings;
 
 /// A reason and a sentence for the owner.
-type Word = (Reason, String);
+pub type Word = (Reason, String);
 
 /// A pod, and what explains it.
 #[derive(Clone, Copy)]
-pub(super) struct Waiting<'a> {
-    pub(super) pod: &'a SlimPod,
-    pub(super) around: &'a Surroundings,
+pub struct Waiting<'a> {
+    /// The pod.
+    pub pod: &'a SlimPod,
+    /// What stands around it.
+    pub around: &'a Surroundings,
     /// What its owner asks for, if that can be told.
-    pub(super) spec: Option<&'a PodSpec>,
+    pub spec: Option<&'a PodSpec>,
 }
 
 /// In this order.
@@ -35,12 +37,12 @@ const CHECKS: &[fn(Waiting<'_>) -> Option<Word>] = &[
 ];
 
 /// What the pod waits for; nothing if it gives no hint.
-pub(super) fn waits(waiting: Waiting<'_>) -> Option<Word> {
+pub fn waits(waiting: Waiting<'_>) -> Option<Word> {
     CHECKS.iter().find_map(|check| check(waiting))
 }
 
 /// Why a pod was taken off its node, by Kubernetes' own mark on it, or kubelet's.
-pub(super) fn evicted(pod: &SlimPod) -> Option<Word> {
+pub fn evicted(pod: &SlimPod) -> Option<Word> {
     let mark = pod.condition("DisruptionTarget").filter(|mark| mark.status == "True");
     let why = match (mark, pod.status.reason.as_deref()) {
         (Some(mark), _) => match mark.reason.as_deref().unwrap_or_default() {
@@ -94,8 +96,8 @@ fn busy_volume(waiting: Waiting<'_>) -> Option<Word> {
 /// Whose pod has the claim, and where.
 fn busy(pod: &SlimPod, other: &SlimPod, rule: &str) -> String {
     let claim = other.claims().find(|claim| pod.claims().any(|own| own == *claim)).unwrap_or_default();
-    let notebook = other.annotations().get(NOTEBOOK).or_else(|| other.labels().get(NOTEBOOK_NAME));
-    let whose = notebook.map(|name| format!(" of the notebook {name}")).unwrap_or_default();
+    let whose = server_of(other.labels(), other.annotations());
+    let whose = whose.map(|(kind, name)| format!(" of the {kind} {name}")).unwrap_or_default();
     let node = other.spec.node_name.as_deref().unwrap_or_default();
     let holder = other.name_any();
     format!("the claim {claim} {rule}, and the pod {holder}{whose} has it on the node {node}; stop that one")

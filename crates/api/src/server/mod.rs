@@ -1,0 +1,8 @@
+//! What is said of every server that Carrel runs for somebody: a notebook, a TensorBoard, a file viewer. One set of words
+//! for all, so that whoever knows one knows the others.
+
+mod condition;
+mod reason;
+
+pub use condition::{Condition, READY, ROUTED, STOPPED};
+pub use reason::{Phase, Reason};

@@ -1,0 +1,25 @@
+//! What the controllers of servers share. A server runs in a pod that a child makes, and is reached through a Service and a
+//! route: a notebook, a TensorBoard, a file viewer.
+//!
+//! | room | holds |
+//! |---|---|
+//! | [`kind`] | the kinds of children, and whether to leave one alone |
+//! | [`slim_pod`], [`slim_node`] | pods and nodes, as far as they are looked at |
+//! | [`pod`] | why a pod does not run |
+//! | [`surroundings`] | what stands around such a pod: words of Events, nodes, other pods |
+//! | [`rejection`], [`holders`] | why no pod can be made, and who has what it would need |
+//! | [`route`] | how a server is reached from outside: Istio's, the Gateway API's or Kubernetes' own kind of route |
+//! | [`servers`] | the watches of Services, routes and nodes, once for all controllers |
+
+pub mod holders;
+pub mod kind;
+pub mod pod;
+mod refusal;
+pub mod rejection;
+pub mod route;
+pub mod servers;
+pub mod slim_node;
+pub mod slim_pod;
+pub mod surroundings;
+
+pub use refusal::Refusal;
