@@ -102,8 +102,9 @@ const NOT_PURE: &[&str] = &[
 /// Pure rooms name nothing that waits or talks.
 #[test]
 fn pure_rooms_do_no_io() {
-    let mut open: Vec<_> =
-        ["notebook", "server", "volume"].map(|name| xtask::home::repository().join("crates").join(name).join("src")).into();
+    let mut open: Vec<_> = ["notebook", "server", "volume"]
+        .map(|name| xtask::home::repository().join("crates").join(name).join("src"))
+        .into();
     let mut rooms = 0;
     while let Some(path) = open.pop() {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();

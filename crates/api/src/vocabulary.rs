@@ -22,6 +22,9 @@ pub const TENSORBOARD: &str = "carrel.dev/tensorboard";
 /// On children and pods: the name of their PVCViewer, whole.
 pub const PVC_VIEWER: &str = "carrel.dev/pvcviewer";
 
+/// Keys of labels and annotations that tell whose a pod is.
+pub const WHOSE_PODS: &[&str] = &[NOTEBOOK_NAME, NOTEBOOK, TENSORBOARD, PVC_VIEWER];
+
 /// Whose pod it is that has these labels and annotations: the kind and the name of a server, if it is one's.
 pub fn server_of<'a>(
     labels: &'a BTreeMap<String, String>,

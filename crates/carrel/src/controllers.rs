@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carrel_api::notebook::crd;
-use carrel_api::vocabulary::NOTEBOOK;
+use carrel_api::vocabulary::{NOTEBOOK, WHOSE_PODS};
 use carrel_notebook::Settings;
 use carrel_runtime::apply::Writer;
 use carrel_runtime::bounds::BoundsFeed;
+use carrel_runtime::claims::ClaimsFeed;
 use carrel_runtime::lease::{self, Claim, Keeper};
 use carrel_runtime::metrics::{CountRequests, Metrics};
 use carrel_runtime::process::{self, Health};
@@ -103,11 +104,13 @@ async fn serve(args: ControllersArgs) -> Result<(), StartError> {
     let settings = Settings { add_fs_group: args.add_fsgroup, routing: routing.clone() };
     let writer = Writer::new(client.clone(), claim.clone(), metrics.clone());
     let leftovers = remove_when_leading(claim.clone(), &client, &scope, &routing, OWNERS, &writer);
-    let volumes = args.volume_requests.then(|| {
+    let mut claims = args.volume_requests.then(|| ClaimsFeed::new(WHOSE_PODS, &health));
+    let volumes = claims.as_mut().map(|claims| {
         let (client, scope, claim) = (client.clone(), scope.clone(), claim.clone());
         let (health, metrics) = (health.clone(), metrics.clone());
         let controller = carrel_volume::Controller { client, scope, claim, health, metrics };
-        Box::pin(carrel_volume::start(controller, &mut bounds, end.clone()))
+        let watches = carrel_volume::Watches { bounds: &mut bounds, claims };
+        Box::pin(carrel_volume::start(controller, watches, end.clone()))
     });
     let controller = carrel_notebook::Controller {
         client: client.clone(),
@@ -120,11 +123,13 @@ async fn serve(args: ControllersArgs) -> Result<(), StartError> {
     let watches = carrel_notebook::Watches { bounds: &mut bounds, servers: &mut servers };
     let notebooks = Box::pin(carrel_notebook::start(controller, watches, end));
     let working = futures::future::join(notebooks, OptionFuture::from(volumes));
+    let claims = claims.map(|claims| claims.watch(&client, &scope, &metrics));
     let serving = tokio::spawn(process::serve(listener, health, metrics.clone(), all_stopped.map(drop)));
     tokio::select! {
         _ = working => {}
         () = bounds.watch(&client, &scope, &metrics) => {}
         () = servers.watch(&client, &scope, &metrics) => {}
+        Some(()) = OptionFuture::from(claims) => {}
         () = leftovers => {}
     }
     // Only now, with nothing left that writes, may another process take over.

@@ -7,7 +7,8 @@
 //! | [`scope`] | what a process looks after, and the watches of it |
 //! | [`child`] | whose an object is that has the name of a child |
 //! | [`wake`] | the queue of keys between feeds and a controller |
-//! | [`mounts`] | the claims that a pod mounts |
+//! | [`claims`] | claims and who mounts which, watched once for all controllers |
+//! | [`mounts`], [`index`] | the claims that a pod mounts, and who names a claim |
 //! | [`covers`] | whether a live object still has each field that we set, and where it does not |
 //! | [`hearing`] | the watches of Events |
 //! | [`evidence`] | what Events say of objects, as far as it explains a wait |
@@ -32,12 +33,14 @@ pub mod apply;
 pub mod backoff;
 pub mod bounds;
 pub mod child;
+pub mod claims;
 pub mod covers;
 pub mod evidence;
 pub mod feed;
 pub mod hash;
 pub mod hearing;
 pub mod hush;
+pub mod index;
 pub mod judge;
 pub mod lease;
 pub mod ledger;

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use carrel_api::volume_request::VolumeRequest;
 use carrel_runtime::Key;
 use carrel_runtime::bounds::Bounds;
+use carrel_runtime::claims::{Claims, ClaimsFeed};
 use carrel_runtime::evidence::Evidence;
 use carrel_runtime::feed::{Change, Feed, everything};
 use carrel_runtime::hearing::{Heard, Hearing};
+use carrel_runtime::index::Index;
 use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
 use carrel_runtime::scope::Scope;
@@ -20,21 +22,13 @@ use kube::{Api, Client, ResourceExt};
 
 use crate::claim::phase;
 use crate::hear::{WATCHED, listen};
-use crate::index::Index;
 use crate::observe::{Stores, source};
 use crate::slim_class::SlimClass;
-use crate::slim_pod::SlimPod;
 use crate::start::Shared;
-
-/// Written by `kubectl apply`, as large as all else of a claim, and read by nobody here.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// The kinds that are watched.
 pub(crate) struct Feeds {
     requests: Feed<VolumeRequest>,
-    claims: Feed<PersistentVolumeClaim>,
-    pods: Feed<SlimPod>,
-    mounts: Arc<Index>,
     clones: Arc<Index>,
     classes: Feed<SlimClass>,
     evidence: Arc<Evidence>,
@@ -47,34 +41,23 @@ impl Feeds {
         let (hearing, heard) = Hearing::new(WATCHED, health);
         let mut feeds = Self {
             requests: Feed::new("volumerequests", health),
-            claims: Feed::new("persistentvolumeclaims", health),
-            pods: Feed::new("pods (of volumes)", health),
-            mounts: Arc::default(),
             clones: Arc::default(),
             classes: Feed::new("storageclasses", health),
             evidence: Arc::default(),
             hearing,
         };
-        feeds.pods.keep(SlimPod::trim);
-        feeds.claims.keep(|claim| {
-            claim.annotations_mut().remove(LAST_APPLIED);
-            true
-        });
         // Before all others that listen: they read it.
-        let (mounts, clones) = (feeds.mounts.clone(), feeds.clones.clone());
-        feeds.pods.listen(move |change| mounts.tell(change, |pod| pod.claims().map(str::to_owned).collect()));
+        let clones = feeds.clones.clone();
         feeds.requests.listen(move |change| {
             clones.tell(change, |request| source(request).map(str::to_owned).into_iter().collect());
         });
         (feeds, heard)
     }
 
-    pub(crate) fn stores(&self, bounds: Bounds) -> Stores {
+    pub(crate) fn stores(&self, bounds: Bounds, claims: Claims) -> Stores {
         Stores {
             requests: self.requests.store(),
-            claims: self.claims.store(),
-            pods: self.pods.store(),
-            mounts: self.mounts.clone(),
+            claims,
             classes: self.classes.store(),
             bounds,
             evidence: self.evidence.clone(),
@@ -82,11 +65,12 @@ impl Feeds {
     }
 
     /// How a change finds its key. A claim and its VolumeRequest have one name.
-    pub(crate) fn wake(&mut self, wake: &Wake<VolumeRequest>) {
+    pub(crate) fn wake(&mut self, wake: &Wake<VolumeRequest>, claims: &mut ClaimsFeed) {
         self.requests.listen(wakes(wake.clone(), |request: &VolumeRequest| Some(ObjectRef::from_obj(request))));
-        self.claims.listen(wakes(wake.clone(), |claim: &PersistentVolumeClaim| Some(named(claim))));
+        let sender = wake.clone();
+        claims.on_claim(move |claim| sender.send_key(Some(claim.clone())));
         let (clones, sender) = (self.clones.clone(), wake.clone());
-        self.claims.listen(move |change| {
+        claims.claims.listen(move |change| {
             // One that comes may be what others wait for to clone.
             if let Change::Applied { old: None, new } = change {
                 let namespace = new.namespace().unwrap_or_default();
@@ -97,22 +81,17 @@ impl Feeds {
             }
         });
         let sender = wake.clone();
-        self.pods.listen(move |change| {
-            for pod in change.states() {
-                let namespace = pod.namespace().unwrap_or_default();
-                pod.claims().for_each(|claim| sender.send(ObjectRef::new(claim).within(&namespace)));
-            }
-        });
+        claims.on_mount(move |claim| sender.send_key(Some(claim.clone())));
         // Classes are few and seldom change; whoever is not concerned costs no request.
         let (requests, sender) = (self.requests.store(), wake.clone());
         self.classes.listen(move |_| requests.keys().into_iter().for_each(|key| sender.send(key)));
     }
 
     /// What must be forgotten with an object: a reconcile is not called for one that is gone.
-    pub(crate) fn forget(&mut self, shared: &Arc<Shared>) {
-        self.claims.forget_in(shared.house.writer.ledger());
+    pub(crate) fn forget(&mut self, shared: &Arc<Shared>, claims: &mut ClaimsFeed) {
+        claims.forget_in(shared.house.writer.ledger());
         let evidence = self.evidence.clone();
-        self.claims.listen(move |change| {
+        claims.claims.listen(move |change| {
             // What kept it from being made or grown is over once it is.
             let over = match change {
                 Change::Deleted(_) => true,
@@ -144,16 +123,10 @@ impl Feeds {
         let classes = watcher(Api::<SlimClass>::all(client.clone()), everything()).default_backoff();
         tokio::join!(
             scope.watch(self.requests, client, everything(), metrics),
-            scope.watch(self.claims, client, everything(), metrics),
-            scope.watch(self.pods, client, everything(), metrics),
             self.classes.run(classes, metrics.clone()),
             listen(self.hearing, client, scope, metrics, shared),
         );
     }
-}
-
-fn named(claim: &PersistentVolumeClaim) -> ObjectRef<VolumeRequest> {
-    ObjectRef::new(&claim.name_any()).within(&claim.namespace().unwrap_or_default())
 }
 
 fn size(claim: &PersistentVolumeClaim) -> (Option<&str>, Option<&str>) {

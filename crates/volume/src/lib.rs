@@ -10,7 +10,6 @@ pub mod claim;
 mod feeds;
 pub mod growth;
 mod hear;
-pub mod index;
 mod judge;
 pub mod notices;
 pub mod observe;
@@ -21,10 +20,9 @@ mod rejection;
 pub mod resolve;
 pub mod room;
 pub mod slim_class;
-pub mod slim_pod;
 mod start;
 pub mod status;
 #[cfg(test)]
 mod testing;
 
-pub use start::{Controller, start};
+pub use start::{Controller, Watches, start};

@@ -3,21 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use carrel_api::vocabulary::VOLUME_FINALIZER;
+use carrel_api::vocabulary::{VOLUME_FINALIZER, server_of};
 use carrel_api::volume_request::{Reclaim, Source, UsedBy, VolumeRequest, VolumeRequestStatus};
 use carrel_runtime::Key;
 use carrel_runtime::bounds::{Bounds, Limits};
+use carrel_runtime::claims::{Claims, MountingPod};
 use carrel_runtime::evidence::Evidence;
-use carrel_runtime::shelf::{Shelf, Shelved};
+use carrel_runtime::shelf::Shelf;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::ResourceExt;
-use kube::runtime::reflector::ObjectRef;
 
 use crate::claim::Claim;
-use crate::index::Index;
 use crate::room::Judged;
 use crate::slim_class::SlimClass;
-use crate::slim_pod::SlimPod;
 
 /// A VolumeRequest and its claim, as last seen.
 #[derive(Clone, Debug)]
@@ -84,12 +82,8 @@ pub struct Newer {
 pub struct Stores {
     /// VolumeRequests.
     pub requests: Shelf<VolumeRequest>,
-    /// Everybody's claims: one that has the name of a request, or is to be cloned, may be anybody's.
-    pub claims: Shelf<PersistentVolumeClaim>,
-    /// Pods that mount claims.
-    pub pods: Shelf<SlimPod>,
-    /// Which of them mount which claim.
-    pub mounts: Arc<Index>,
+    /// Everybody's claims, and who mounts which: one that has the name of a request, or is to be cloned, may be anybody's.
+    pub claims: Claims,
     /// StorageClasses.
     pub classes: Shelf<SlimClass>,
     /// What bounds each namespace.
@@ -104,9 +98,9 @@ impl Stores {
         let key = Key::of(request.as_ref());
         let uid = request.metadata.uid.clone().unwrap_or_default();
         let stored = || request.status.as_ref().and_then(|status| status.valid()).cloned();
-        let claim = Claim::of(get(&self.claims, &key.namespace, &key.name), &uid);
+        let claim = Claim::of(self.claims.get(&key), &uid);
         let claim_uid = claim.ours().and_then(|claim| claim.metadata.uid.clone());
-        let source = source(&request).and_then(|name| get(&self.claims, &key.namespace, name));
+        let source = source(&request).and_then(|name| self.claims.get(&Key::new(&key.namespace, name)));
         Observed {
             status: newer.status.or_else(stored).unwrap_or_default(),
             finalizers: newer.finalizers.unwrap_or_else(|| request.finalizers().to_vec()),
@@ -123,8 +117,7 @@ impl Stores {
     }
 
     fn users(&self, claim: &Key) -> Vec<UsedBy> {
-        let pods = self.mounts.of(claim).into_iter().filter_map(|pod| get(&self.pods, &claim.namespace, &pod));
-        let mut users: Vec<_> = pods.map(|pod| pod.user()).collect();
+        let mut users: Vec<_> = self.claims.mounted_by(claim).iter().map(|pod| user(pod)).collect();
         users.sort();
         users
     }
@@ -136,6 +129,25 @@ pub(crate) fn source(request: &VolumeRequest) -> Option<&str> {
     claim.as_deref()
 }
 
-fn get<K: Shelved>(store: &Shelf<K>, namespace: &str, name: &str) -> Option<Arc<K>> {
-    store.get(&ObjectRef::new(name).within(namespace))
+/// Who a pod is to a person.
+pub(crate) fn user(pod: &MountingPod) -> UsedBy {
+    let name = pod.name_any();
+    let (kind, server) = server_of(pod.labels(), pod.annotations()).unwrap_or(("Pod", &name));
+    UsedBy { kind: kind.to_owned(), name: server.to_owned(), node: pod.spec.node_name.clone(), pod: name.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_servers_pod_is_told_as_the_server() {
+        let user = |text: &str| user(&serde_saphyr::from_str(text).unwrap());
+        let notebook = user("{metadata: {name: iris-0, labels: {notebook-name: iris}}, spec: {nodeName: n1}}");
+        assert_eq!((notebook.kind.as_str(), notebook.name.as_str()), ("Notebook", "iris"));
+        assert_eq!(notebook.node.as_deref(), Some("n1"));
+        let board = user("{metadata: {name: board-x, annotations: {carrel.dev/tensorboard: board}}}");
+        assert_eq!((board.kind.as_str(), board.name.as_str()), ("Tensorboard", "board"));
+        assert_eq!(user("{metadata: {name: job}}").kind, "Pod");
+    }
 }

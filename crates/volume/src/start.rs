@@ -6,6 +6,7 @@ use carrel_api::volume_request::VolumeRequest;
 use carrel_runtime::apply::Writer;
 use carrel_runtime::backoff::Backoff;
 use carrel_runtime::bounds::BoundsFeed;
+use carrel_runtime::claims::ClaimsFeed;
 use carrel_runtime::hearing::Heard;
 use carrel_runtime::hush::Hush;
 use carrel_runtime::lease::Claim;
@@ -39,16 +40,25 @@ pub struct Controller {
     pub metrics: Arc<Metrics>,
 }
 
+/// The watches that it has in common with other controllers.
+pub struct Watches<'a> {
+    /// What bounds namespaces.
+    pub bounds: &'a mut BoundsFeed,
+    /// Claims, and who mounts which.
+    pub claims: &'a mut ClaimsFeed,
+}
+
 /// Runs the controller until `end` comes; the future ends when the reconciles that were under way are done. What keeps it
-/// from being ready is told to the health, and what it must hear of bounds to their feed, before this returns.
-pub fn start<E>(controller: Controller, bounds: &mut BoundsFeed, end: E) -> impl Future<Output = ()> + use<E>
+/// from being ready is told to the health, and what it must hear of to the watches, before this returns.
+pub fn start<E>(controller: Controller, watches: Watches<'_>, end: E) -> impl Future<Output = ()> + use<E>
 where
     E: Future<Output = ()> + Clone + Send + Sync + 'static,
 {
     let Controller { client, scope, claim, health, metrics } = controller;
+    let Watches { bounds, claims } = watches;
     let (mut feeds, heard) = Feeds::new(&health);
     let (wake, keys) = queue::<VolumeRequest>();
-    let stores = feeds.stores(bounds.bounds());
+    let stores = feeds.stores(bounds.bounds(), claims.view());
     let shared = Arc::new(Shared {
         house: House {
             stores: stores.clone(),
@@ -61,10 +71,10 @@ where
         },
         backoff: Arc::default(),
     });
-    feeds.wake(&wake);
+    feeds.wake(&wake, claims);
     let house = shared.clone();
     bounds.on_room(move |namespace| house.house.reopen(namespace));
-    feeds.forget(&shared);
+    feeds.forget(&shared, claims);
 
     async move {
         let runner = async {
@@ -107,8 +117,7 @@ async fn wake_all_when_leading(mut claim: Claim, house: &House) {
 /// Waits until each cache is filled: with a part of it, a reconcile would take what it doesn't see for missing.
 async fn filled(stores: &Stores, heard: Heard) -> Option<()> {
     stores.requests.wait_until_ready().await.ok()?;
-    stores.claims.wait_until_ready().await.ok()?;
-    stores.pods.wait_until_ready().await.ok()?;
+    stores.claims.wait_until_ready().await?;
     stores.classes.wait_until_ready().await.ok()?;
     stores.bounds.wait_until_ready().await?;
     heard.all().await

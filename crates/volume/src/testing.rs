@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use carrel_api::volume_request::VolumeRequest;
 use carrel_runtime::bounds::Limits;
+use carrel_runtime::claims::MountingPod;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, ResourceQuota};
 use kube::ResourceExt;
 use serde::Deserialize;
 
 use crate::claim::Claim;
-use crate::observe::Observed;
+use crate::observe::{Observed, user};
 use crate::rejection::rejection;
 use crate::room::Judged;
 use crate::slim_class::SlimClass;
-use crate::slim_pod::SlimPod;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -25,7 +25,7 @@ struct Story {
     #[serde(default)]
     classes: Vec<SlimClass>,
     #[serde(default)]
-    pods: Vec<SlimPod>,
+    pods: Vec<MountingPod>,
     #[serde(default)]
     said: BTreeMap<String, String>,
     #[serde(default)]
@@ -49,7 +49,7 @@ pub(crate) fn story(text: &str) -> Observed {
         finalizers: story.request.finalizers().to_vec(),
         claim: Claim::of(story.claim.map(Arc::new), &story.request.uid().unwrap_or_default()),
         in_flight: false,
-        users: story.pods.iter().map(SlimPod::user).collect(),
+        users: story.pods.iter().map(user).collect(),
         classes: story.classes.into_iter().map(Arc::new).collect(),
         source: story.source.map(Arc::new),
         said: story.said,

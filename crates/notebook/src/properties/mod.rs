@@ -36,10 +36,7 @@ fn notebook() -> impl Strategy<Value = Value> {
 
 fn settings() -> impl Strategy<Value = Settings> {
     let routings = prop_oneof![Just(""), Just("istio"), Just("gateway"), Just("ingress")];
-    (any::<bool>(), routings).prop_map(|(add_fs_group, name)| Settings {
-        add_fs_group,
-        routing: routing(name),
-    })
+    (any::<bool>(), routings).prop_map(|(add_fs_group, name)| Settings { add_fs_group, routing: routing(name) })
 }
 
 /// A Notebook that nobody has looked at yet.

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use carrel_runtime::Key;
-use carrel_runtime::feed::Change;
 use kube::ResourceExt;
 use parking_lot::Mutex;
+
+use crate::Key;
+use crate::feed::Change;
 
 /// The names of the objects that name a claim of their namespace.
 #[derive(Debug, Default)]
@@ -52,15 +53,16 @@ impl Index {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slim_pod::SlimPod;
+    use crate::claims::MountingPod;
 
     #[test]
     fn a_pod_is_found_by_each_claim_while_it_is_there() {
-        let pod: SlimPod = serde_saphyr::from_str(
-            "{metadata: {name: p, namespace: a}, spec: {volumes: [{persistentVolumeClaim: {claimName: x}}, {persistentVolumeClaim: {claimName: y}}]}}",
-        )
+        let mount = |claim: &str| serde_json::json!({"persistentVolumeClaim": {"claimName": claim}});
+        let pod: MountingPod = serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "p", "namespace": "a"}, "spec": {"volumes": [mount("x"), mount("y")]},
+        }))
         .unwrap();
-        let claims = |pod: &SlimPod| pod.claims().map(str::to_owned).collect();
+        let claims = |pod: &MountingPod| pod.claims().map(str::to_owned).collect();
         let index = Index::default();
         index.tell(&Change::Applied { old: None, new: &pod }, claims);
         for claim in ["x", "y"] {
