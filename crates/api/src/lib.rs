@@ -3,10 +3,14 @@
 //! This crate does no I/O and names no other crate of Carrel; everything here is a value or a pure function.
 
 mod checked;
+mod crd;
 mod kind;
 pub mod notebook;
+mod pod_spec;
+pub mod pvc_viewer;
 mod reasons;
 pub mod server;
+pub mod tensorboard;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod vocabulary;
@@ -19,5 +23,10 @@ pub use kube_core;
 
 /// Every CustomResourceDefinition that Carrel needs, in the order in which to apply them.
 pub fn crds() -> Vec<serde_json::Value> {
-    vec![notebook::crd::definition(), volume_request::crd::definition()]
+    vec![
+        notebook::crd::definition(),
+        volume_request::crd::definition(),
+        tensorboard::crd::definition(),
+        pvc_viewer::crd::definition(),
+    ]
 }

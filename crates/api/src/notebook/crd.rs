@@ -3,6 +3,9 @@
 
 use serde_json::{Value, json};
 
+use crate::crd::{age, column};
+use crate::pod_spec;
+
 /// The API group, Kubeflow's.
 pub const GROUP: &str = "kubeflow.org";
 /// The plural in URLs.
@@ -11,10 +14,6 @@ pub const PLURAL: &str = "notebooks";
 pub const STORED_VERSION: &str = "v1";
 /// The versions served, newest first. Schemas are identical, so nothing needs converting.
 pub const VERSIONS: &[&str] = &[STORED_VERSION, "v1beta1", "v1alpha1"];
-
-/// PodSpec as the API server of the pinned Kubernetes publishes it (list types, keys and defaults included);
-/// `cargo xtask generate` makes the file.
-const POD_SPEC: &str = include_str!("../generated/pod_spec.schema.json");
 
 /// The CustomResourceDefinition, to be applied as it is.
 pub fn definition() -> Value {
@@ -50,10 +49,6 @@ pub fn definition() -> Value {
 }
 
 fn columns() -> Value {
-    let column = |name: &str, path: &str, description: &str, wide: bool| {
-        json!({"name": name, "type": "string", "jsonPath": path, "description": description,
-            "priority": i32::from(wide)})
-    };
     json!([
         column("Ready", ".status.conditions[?(@.type==\"Ready\")].status", "Whether the server answers.", false),
         column("Status", ".status.phase", "The state in one word.", false),
@@ -62,7 +57,7 @@ fn columns() -> Value {
         column("CPU", ".status.resources.cpu", "CPUs asked for.", false),
         column("Memory", ".status.resources.memory", "Memory asked for.", false),
         column("GPU", ".status.resources.gpu", "Devices asked for.", false),
-        {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+        age(),
         column("Node", ".status.nodeName", "The node that the pod is on.", true),
         column("Volumes", ".status.volumes", "The claims that the pod mounts.", true),
     ])
@@ -87,7 +82,7 @@ fn schema() -> Value {
                                 "annotations": {"type": "object", "additionalProperties": {"type": "string"}},
                             },
                         },
-                        "spec": pod_spec(),
+                        "spec": pod_spec::of_server("notebook"),
                     },
                 }},
                 "x-kubernetes-validations": [{
@@ -105,32 +100,6 @@ fn schema() -> Value {
             "message": "spec is required: spec.template.spec.containers must have at least one container",
         }],
     })
-}
-
-/// PodSpec with what a Notebook's pod needs or can't have (Kubernetes refuses the latter in a StatefulSet).
-fn pod_spec() -> Value {
-    let mut spec: Value = serde_json::from_str(POD_SPEC).unwrap_or_default();
-    let set = |schema: &mut Value, path: &str, keyword: &str, value: Value| {
-        if let Some(schema) = schema.pointer_mut(path).and_then(Value::as_object_mut) {
-            schema.insert(keyword.to_owned(), value);
-        }
-    };
-    let container = "/properties/containers/items";
-    set(&mut spec, "/properties/containers", "minItems", json!(1));
-    set(&mut spec, container, "required", json!(["image", "name"]));
-    set(&mut spec, &format!("{container}/properties/image"), "minLength", json!(1));
-    set(&mut spec, &format!("{container}/properties/name"), "minLength", json!(1));
-    let rules = json!([
-        {"rule": "!has(self.restartPolicy) || self.restartPolicy == 'Always'", "fieldPath": ".restartPolicy",
-            "message": "a notebook's pod always restarts: leave restartPolicy out or set it to Always"},
-        {"rule": "!has(self.activeDeadlineSeconds)", "fieldPath": ".activeDeadlineSeconds",
-            "message": "a notebook's pod has no deadline: leave activeDeadlineSeconds out"},
-        {"rule": "!has(self.ephemeralContainers) || size(self.ephemeralContainers) == 0",
-            "fieldPath": ".ephemeralContainers",
-            "message": "ephemeral containers belong to a running pod (kubectl debug): leave them out of the template"},
-    ]);
-    set(&mut spec, "", "x-kubernetes-validations", rules);
-    spec
 }
 
 fn status() -> Value {
@@ -177,7 +146,7 @@ mod tests {
 
     #[test]
     fn the_pod_spec_is_there_with_its_own_rules() {
-        let spec = pod_spec();
+        let spec = pod_spec::of_server("notebook");
         let container = spec.pointer("/properties/containers").unwrap();
         assert_eq!(container["minItems"], 1);
         assert_eq!(container["x-kubernetes-list-map-keys"], json!(["name"]));

@@ -3,6 +3,9 @@
 
 mod condition;
 mod reason;
+mod said;
 
 pub use condition::{Condition, READY, ROUTED, STOPPED};
 pub use reason::{Phase, Reason};
+pub use said::Said;
+pub(crate) use said::schema;

@@ -7,6 +7,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 use super::{VolumeRequestSpec, VolumeRequestStatus};
+use crate::crd::{Names, age, column};
 
 /// The API group, Carrel's own.
 pub const GROUP: &str = "carrel.dev";
@@ -17,35 +18,12 @@ pub const VERSION: &str = "v1alpha1";
 
 /// The CustomResourceDefinition, to be applied as it is.
 pub fn definition() -> Value {
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("{PLURAL}.{GROUP}")},
-        "spec": {
-            "group": GROUP,
-            "names": {
-                "kind": "VolumeRequest", "listKind": "VolumeRequestList", "plural": PLURAL, "singular": "volumerequest",
-                "shortNames": ["vr"], "categories": ["carrel"],
-            },
-            "scope": "Namespaced",
-            "conversion": {"strategy": "None"},
-            "versions": [{
-                "name": VERSION,
-                "served": true,
-                "storage": true,
-                "schema": {"openAPIV3Schema": schema()},
-                "subresources": {"status": {}},
-                "additionalPrinterColumns": columns(),
-            }],
-        }
-    })
+    let names =
+        Names { group: GROUP, kind: "VolumeRequest", plural: PLURAL, singular: "volumerequest", short: &["vr"] };
+    crate::crd::definition(&names, VERSION, &schema(), &columns())
 }
 
 fn columns() -> Value {
-    let column = |name: &str, path: &str, description: &str, wide: bool| {
-        json!({"name": name, "type": "string", "jsonPath": path, "description": description,
-            "priority": i32::from(wide)})
-    };
     json!([
         column("Ready", ".status.conditions[?(@.type==\"Ready\")].status", "Whether pods can mount it.", false),
         column("Why", ".status.reason", "What it waits for; docs/reasons.md explains each word.", false),
@@ -54,7 +32,7 @@ fn columns() -> Value {
         column("Capacity", ".status.capacity", "The size that it has.", false),
         column("Class", ".status.storageClassName", "The StorageClass of the claim.", false),
         column("Modes", ".status.accessModes", "The access modes of the claim.", false),
-        {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+        age(),
         column("Used by", ".status.usedBy[*].name", "Who mounts it.", true),
         column("Node", ".status.node", "The node that it is on.", true),
         column("Reclaim", ".spec.reclaim", "What becomes of the data when the VolumeRequest is deleted.", true),
