@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum as _};
 use xtask::images::Image;
 use xtask::{bench, cluster, demo, generate, images, test};
 
@@ -64,7 +64,7 @@ fn run(command: Command) -> Result<()> {
         Command::Node(inside) => cluster::node::run(&inside),
         Command::Images { mut images, carrel, yes } => {
             if images.is_empty() && !carrel {
-                images = vec![Image::Pause, Image::Coredns, Image::Jupyter];
+                images = Image::value_variants().to_vec();
             }
             images::ensure(&images, yes)?;
             for image in images {

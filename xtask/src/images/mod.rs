@@ -29,9 +29,13 @@ pub enum Image {
     Pause,
     /// The cluster's DNS.
     Coredns,
-    /// JupyterLab with scikit-learn and xgboost, as Kubeflow's notebook images behave: user 1000, group 100, home
-    /// /home/jovyan, port 8888, below the path in NB_PREFIX.
+    /// JupyterLab with scikit-learn and xgboost, as Kubeflow's notebook images behave: user 1000, group 100,
+    /// home /home/jovyan, port 8888, below the path in NB_PREFIX.
     Jupyter,
+    /// TensorBoard without TensorFlow, as /usr/local/bin/tensorboard, where TensorFlow's image has it.
+    Tensorboard,
+    /// A web page for the files of a volume, which reads the variables that filebrowser's image reads.
+    FileViewer,
 }
 
 impl Image {
@@ -41,6 +45,8 @@ impl Image {
             Self::Pause => "localhost/pause:3",
             Self::Coredns => "localhost/coredns:1.15.0",
             Self::Jupyter => "localhost/jupyter:4.6",
+            Self::Tensorboard => "localhost/tensorboard:2.21",
+            Self::FileViewer => "localhost/file-viewer:2.2",
         }
     }
 }
@@ -85,4 +91,33 @@ pub(crate) fn aliases() -> Result<Vec<Alias>> {
     let path = "dev/cluster/images/aliases.txt";
     let text = fs::read_to_string(repository().join(path)).with_context(|| format!("cannot read {path}"))?;
     reference::parse(&text).map_err(|error| anyhow!("{path}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum as _;
+
+    use super::*;
+
+    #[test]
+    fn aliases_name_images_that_are_built_here() {
+        for alias in aliases().unwrap() {
+            let built = Image::value_variants().iter().any(|image| image.reference() == alias.local);
+            assert!(built, "{alias:?}");
+        }
+    }
+
+    #[test]
+    fn images_of_objects_written_for_kubeflow_are_answered() {
+        let aliases = aliases().unwrap();
+        for (foreign, image) in [
+            ("ghcr.io/kubeflow/kubeflow/notebook-servers/jupyter-scipy:v1.10.0", Image::Jupyter),
+            ("tensorflow/tensorflow:2.5.1", Image::Tensorboard),
+            ("docker.io/tensorflow/tensorflow:2.5.1", Image::Tensorboard),
+            ("filebrowser/filebrowser", Image::FileViewer),
+            ("docker.io/filebrowser/filebrowser:v2.32.0", Image::FileViewer),
+        ] {
+            assert_eq!(reference::resolve(&aliases, &reference::full(foreign)), image.reference());
+        }
+    }
 }
