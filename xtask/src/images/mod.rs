@@ -29,7 +29,7 @@ pub enum Image {
     Pause,
     /// The cluster's DNS.
     Coredns,
-    /// JupyterLab with scikit-learn and xgboost, as Kubeflow's notebook images behave: user 1000, group 100,
+    /// JupyterLab with scikit-learn, xgboost and tensorboardX, as Kubeflow's notebook images behave: user 1000, group 100,
     /// home /home/jovyan, port 8888, below the path in NB_PREFIX.
     Jupyter,
     /// TensorBoard without TensorFlow, as /usr/local/bin/tensorboard, where TensorFlow's image has it.
