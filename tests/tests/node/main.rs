@@ -4,6 +4,7 @@
 
 mod carrel_pod;
 mod crash;
+mod images;
 mod kubeflow;
 mod network;
 mod reasons;
