@@ -1,18 +1,12 @@
 //! The names of a Notebook's children. Most are the Notebook's own; those that Kubernetes would refuse are derived.
 //!
-//! A Notebook may be called whatever the API server lets through: up to 253 of a-z, 0-9, `-` and `.`. Its children are
-//! bound by more: a Service is a DNS label that begins with a letter, and a pod's label `controller-revision-hash` is the
-//! StatefulSet's name with up to 11 characters more, 63 in all (kubernetes issue 64023).
+//! Beside what bounds the name of a Service, a pod's label `controller-revision-hash` is the StatefulSet's name with up to 11
+//! characters more, 63 in all (kubernetes issue 64023).
 
-use carrel_runtime::hash;
-use serde_json::Value;
+use carrel_runtime::names::{label, looks_derived};
 
 /// So that `NAME-` and a revision's hash fit a label.
 const LONGEST: usize = 52;
-
-/// What a derived name ends with: a mark, then digits that stand for the whole name.
-const MARK: &str = "-x";
-const DIGITS: usize = 10;
 
 /// The name of the children of a Notebook of this name: its own where that will do, else the start of it and a hash.
 ///
@@ -24,14 +18,7 @@ const DIGITS: usize = 10;
 /// assert!(child_name("2nd.try").starts_with("nb-2nd-try-x"));
 /// ```
 pub fn child_name(notebook: &str) -> String {
-    if will_do(notebook) && !looks_derived(notebook) {
-        return notebook.to_owned();
-    }
-    let digits: String = hash::of(&Value::from(notebook)).chars().take(DIGITS).collect();
-    let label = notebook.replace('.', "-");
-    let start = if label.starts_with(|c: char| c.is_ascii_lowercase()) { label } else { format!("nb-{label}") };
-    let start: String = start.chars().take(LONGEST - MARK.len() - DIGITS).collect();
-    format!("{}{MARK}{digits}", start.trim_end_matches('-'))
+    label(notebook, "nb-", LONGEST)
 }
 
 /// The value of the pod label by which Kubeflow's tools find a notebook: its own name, or where that is too long for a
@@ -53,23 +40,9 @@ pub fn virtual_service_name(namespace: &str, notebook: &str) -> String {
     format!("notebook-{namespace}-{}", child_name(notebook))
 }
 
-fn will_do(name: &str) -> bool {
-    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    name.len() <= LONGEST
-        && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(inner)
-        && !name.ends_with('-')
-}
-
-fn looks_derived(name: &str) -> bool {
-    let digits = name.rsplit_once(MARK).map(|(_, digits)| digits);
-    digits.is_some_and(|digits| digits.len() == DIGITS && digits.chars().all(|c| c.is_ascii_hexdigit()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     #[test]
     fn a_name_that_will_do_stays() {
@@ -100,20 +73,5 @@ mod tests {
         let name = virtual_service_name(&namespace, &long);
         assert!(name.len() <= 253 && name.ends_with(&child_name(&long)), "{name}");
         assert_ne!(virtual_service_name(&namespace, &child_name(&long)), name);
-    }
-
-    proptest! {
-        #[test]
-        fn any_name_gives_one_that_all_children_can_have(name in "[a-z0-9]([-a-z0-9.]{0,80}[a-z0-9])?") {
-            let child = child_name(&name);
-            prop_assert!(will_do(&child), "{child}");
-            prop_assert!(label_value(&name).len() <= 63);
-        }
-
-        #[test]
-        fn two_names_give_two(a in "[a-c]([-.x0]{0,3}[a-c0-9]){0,20}", b in "[a-c]([-.x0]{0,3}[a-c0-9]){0,20}") {
-            prop_assume!(a != b);
-            prop_assert_ne!(child_name(&a), child_name(&b));
-        }
     }
 }

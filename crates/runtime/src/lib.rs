@@ -23,6 +23,7 @@
 //! | [`hash`] | the same hash for the same content, in every release |
 //! | [`hush`] | words that may wait a moment, since better ones may come |
 //! | [`notice`] | Events about our objects: one a change, and a bounded number |
+//! | [`names`] | names of children, derived where the owner's own will not do |
 //! | [`quantity`] | Kubernetes quantities as numbers |
 //! | [`judge`] | whether something fits where a quota bounds it, by dry runs, in turn |
 //! | [`turns`] | whose turn it is to start where room is short |
@@ -46,6 +47,7 @@ pub mod lease;
 pub mod ledger;
 pub mod metrics;
 pub mod mounts;
+pub mod names;
 pub mod notice;
 pub mod process;
 pub mod quantity;
