@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::companions::CompanionArgs;
 use crate::routing::RoutingArgs;
 
 /// Notebooks, volumes, TensorBoards and the teams that use them, as a service on any Kubernetes.
@@ -85,7 +86,10 @@ pub(crate) struct ControllersArgs {
     #[arg(long, env = "CARREL_LOG", default_value = "info", value_name = "FILTER")]
     pub(crate) log: String,
 
-    // Last, as its heading would stand over what follows.
+    // Last, as their headings would stand over what follows.
+    #[command(flatten)]
+    pub(crate) companions: CompanionArgs,
+
     #[command(flatten)]
     pub(crate) routing: RoutingArgs,
 }

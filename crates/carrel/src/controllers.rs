@@ -1,21 +1,13 @@
-//! `carrel controllers`: wires the controllers to one client, one lease and one set of caches.
+//! `carrel controllers`: from arguments to controllers at work, and to an orderly end.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use carrel_api::notebook::crd;
-use carrel_api::vocabulary::{NOTEBOOK, WHOSE_PODS};
-use carrel_notebook::Settings;
-use carrel_runtime::apply::Writer;
-use carrel_runtime::bounds::BoundsFeed;
-use carrel_runtime::claims::ClaimsFeed;
 use carrel_runtime::lease::{self, Claim, Keeper};
 use carrel_runtime::metrics::{CountRequests, Metrics};
 use carrel_runtime::process::{self, Health};
 use carrel_runtime::scope::Scope;
-use carrel_server::route::{OwnerKind, remove_when_leading};
-use carrel_server::servers::ServersFeed;
 use futures::FutureExt;
 use futures::future::OptionFuture;
 use kube::client::ClientBuilder;
@@ -25,11 +17,10 @@ use tokio::sync::oneshot;
 use tracing::{error, info};
 
 use crate::args::ControllersArgs;
+use crate::companions::PodSpecError;
 use crate::logs;
 use crate::routing::RoutingError;
-
-/// The kinds that own routes.
-const OWNERS: &[OwnerKind] = &[OwnerKind { group: crd::GROUP, kind: "Notebook", annotation: NOTEBOOK }];
+use crate::wiring::{Chosen, Tools, work};
 
 /// Why the controllers can't start.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +35,8 @@ pub(crate) enum StartError {
     Client(#[from] Box<kube::Error>),
     #[error(transparent)]
     Routing(#[from] RoutingError),
+    #[error(transparent)]
+    PodSpec(#[from] PodSpecError),
     #[error(transparent)]
     Listen(#[from] process::ListenError),
     #[error("the operating system refuses: {0}")]
@@ -99,39 +92,24 @@ async fn serve(args: ControllersArgs) -> Result<(), StartError> {
         })
     });
 
-    let mut bounds = BoundsFeed::new(&health);
-    let mut servers = ServersFeed::new(&routing, args.watch_nodes, &health);
-    let settings = Settings { add_fs_group: args.add_fsgroup, routing: routing.clone() };
-    let writer = Writer::new(client.clone(), claim.clone(), metrics.clone());
-    let leftovers = remove_when_leading(claim.clone(), &client, &scope, &routing, OWNERS, &writer);
-    let mut claims = args.volume_requests.then(|| ClaimsFeed::new(WHOSE_PODS, &health));
-    let volumes = claims.as_mut().map(|claims| {
-        let (client, scope, claim) = (client.clone(), scope.clone(), claim.clone());
-        let (health, metrics) = (health.clone(), metrics.clone());
-        let controller = carrel_volume::Controller { client, scope, claim, health, metrics };
-        let watches = carrel_volume::Watches { bounds: &mut bounds, claims };
-        Box::pin(carrel_volume::start(controller, watches, end.clone()))
-    });
-    let controller = carrel_notebook::Controller {
-        client: client.clone(),
-        scope: scope.clone(),
-        settings,
-        claim,
-        health: health.clone(),
-        metrics: metrics.clone(),
+    let chosen = Chosen {
+        notebooks: carrel_notebook::Settings { add_fs_group: args.add_fsgroup, routing: routing.clone() },
+        companions: carrel_companion::Settings {
+            routing: routing.clone(),
+            viewer_pod: args.companions.viewer_pod()?,
+            tensorboard_image: args.companions.tensorboard_image,
+            viewer_image: args.companions.viewer_image,
+        },
+        routing,
+        watch_nodes: args.watch_nodes,
+        volume_requests: args.volume_requests,
+        tensorboards: args.companions.tensorboards,
+        pvc_viewers: args.companions.pvc_viewers,
     };
-    let watches = carrel_notebook::Watches { bounds: &mut bounds, servers: &mut servers };
-    let notebooks = Box::pin(carrel_notebook::start(controller, watches, end));
-    let working = futures::future::join(notebooks, OptionFuture::from(volumes));
-    let claims = claims.map(|claims| claims.watch(&client, &scope, &metrics));
-    let serving = tokio::spawn(process::serve(listener, health, metrics.clone(), all_stopped.map(drop)));
-    tokio::select! {
-        _ = working => {}
-        () = bounds.watch(&client, &scope, &metrics) => {}
-        () = servers.watch(&client, &scope, &metrics) => {}
-        Some(()) = OptionFuture::from(claims) => {}
-        () = leftovers => {}
-    }
+    let tools = Tools { client, scope, claim, health: health.clone(), metrics: metrics.clone() };
+    let working = Box::pin(work(&tools, chosen, &end));
+    let serving = tokio::spawn(process::serve(listener, health, metrics, all_stopped.map(drop)));
+    working.await;
     // Only now, with nothing left that writes, may another process take over.
     drop(worked);
     if let Some(Err(error)) = OptionFuture::from(keeping).await {

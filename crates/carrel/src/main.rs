@@ -1,10 +1,12 @@
 //! Carrel's one binary. Each part of the suite is a subcommand; `carrel --help` lists them.
 
 mod args;
+mod companions;
 mod controllers;
 mod docs;
 mod logs;
 mod routing;
+mod wiring;
 
 use std::process::ExitCode;
 

@@ -21,7 +21,7 @@ use crate::room::Judged;
 use carrel_server::holders::Holder;
 use carrel_server::slim_node::SlimNode;
 use carrel_server::slim_pod::SlimPod;
-use carrel_server::surroundings::{Surroundings, around};
+use carrel_server::surroundings::{Surroundings, around, sharers};
 
 /// A Notebook and its children, as last seen.
 #[derive(Clone, Debug)]
@@ -122,7 +122,8 @@ impl Stores {
     }
 
     fn around(&self, pod: &SlimPod) -> Surroundings {
-        around(pod, &self.pods, &self.nodes, &self.evidence)
+        let others = || self.pods.of(pod.metadata.namespace.as_deref().unwrap_or_default());
+        around(pod, || sharers(pod, others()), &self.nodes, &self.evidence)
     }
 
     /// The running notebooks of a namespace.

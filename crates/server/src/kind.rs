@@ -66,6 +66,12 @@ pub fn left_alone<K>(kind: Kind, child: &Child<K>) -> Option<Leave> {
     }
 }
 
+/// The kind, name and uid of a child that stands and is ours.
+pub fn ours<K: Resource>(kind: Kind, child: &Child<K>) -> Option<(Kind, String, String)> {
+    let metadata = child.ours()?.meta();
+    Some((kind, metadata.name.clone()?, metadata.uid.clone()?))
+}
+
 /// The refusal for a child, but a route, that another object owns; a route's own condition tells of it.
 pub fn taken(leave: &[Leave], name: &str) -> Option<Refusal> {
     let mut children = leave.iter().filter(|leave| !leave.kind.is_route());

@@ -25,26 +25,32 @@ pub struct Surroundings {
     pub sharers: Vec<Arc<SlimPod>>,
 }
 
-/// Looks around a pod.
-pub fn around(pod: &SlimPod, pods: &Shelf<SlimPod>, nodes: &Shelf<SlimNode>, evidence: &Evidence) -> Surroundings {
+/// Looks around a pod. `sharers` are those of `Surroundings`, found only where they are needed.
+pub fn around(
+    pod: &SlimPod,
+    sharers: impl FnOnce() -> Vec<Arc<SlimPod>>,
+    nodes: &Shelf<SlimNode>,
+    evidence: &Evidence,
+) -> Surroundings {
     if pod.is_ready() {
         return Surroundings::default();
     }
-    let key = Key::of(pod);
     let node = pod.spec.node_name.as_deref();
+    Surroundings {
+        said: evidence.about(&Key::of(pod), pod.metadata.uid.as_deref().unwrap_or_default()),
+        node: node.and_then(|node| nodes.get(&ObjectRef::new(node))),
+        nodes: if node.is_none() { nodes.state() } else { Vec::new() },
+        sharers: if pod.claims().next().is_some() { sharers() } else { Vec::new() },
+    }
+}
+
+/// Those of these pods that have a node, and a claim that this one mounts too.
+pub fn sharers(pod: &SlimPod, others: Vec<Arc<SlimPod>>) -> Vec<Arc<SlimPod>> {
+    let own = pod.name_any();
     let shares = |other: &Arc<SlimPod>| {
-        other.name_any() != key.name
+        other.name_any() != own
             && other.spec.node_name.is_some()
             && other.claims().any(|claim| pod.claims().any(|own| own == claim))
     };
-    Surroundings {
-        said: evidence.about(&key, pod.metadata.uid.as_deref().unwrap_or_default()),
-        node: node.and_then(|node| nodes.get(&ObjectRef::new(node))),
-        nodes: if node.is_none() { nodes.state() } else { Vec::new() },
-        sharers: if pod.claims().next().is_some() {
-            pods.of(&key.namespace).into_iter().filter(shares).collect()
-        } else {
-            Vec::new()
-        },
-    }
+    others.into_iter().filter(shares).collect()
 }

@@ -37,6 +37,7 @@ reasons! {
         VolumeMissing = "A claim that the pod mounts does not exist.",
         VolumeBinding = "A claim that the pod mounts has no volume yet; the message names the claims and has the scheduler's words.",
         VolumeBusyElsewhere = "Another pod has a claim that one pod, or one node, can have at a time; the message names the pod and its node. Stop that one.",
+        GivesWay = "Only of Tensorboards and PVCViewers: another pod needs the claim on another node, so that this pod ends and starts beside that one; nothing to do.",
         VolumeMountFailed = "A volume can't be mounted; it is tried again by itself. The message is the node's own.",
         ImagePull = "The image of a container is being pulled to the node, which takes minutes for a large one; nothing to do.",
         ImagePullFailed = "The image of a container can't be pulled; check its name and the pull secrets.",

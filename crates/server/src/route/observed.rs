@@ -7,7 +7,7 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::sync::watch;
 
 use super::{HTTPRoute, Place, VirtualService};
-use crate::kind::{Kind, Leave, left_alone};
+use crate::kind::{Kind, Leave, left_alone, ours};
 
 /// The route of a server, as last seen.
 #[derive(Clone, Debug)]
@@ -28,6 +28,16 @@ impl ObservedRoute {
     /// Whether a route can be made: routes are, and the cluster has their kind.
     pub fn can_be_made(&self) -> bool {
         !matches!(self, Self::Off | Self::ApiMissing)
+    }
+
+    /// The route, if it stands and is ours: its kind, name and uid.
+    pub fn ours(&self) -> Option<(Kind, String, String)> {
+        match self {
+            Self::Off | Self::ApiMissing => None,
+            Self::VirtualService(child) => ours(Kind::VirtualService, child),
+            Self::HTTPRoute(child) => ours(Kind::HTTPRoute, child),
+            Self::Ingress(child) => ours(Kind::Ingress, child),
+        }
     }
 
     /// Whether to leave the route alone for now.

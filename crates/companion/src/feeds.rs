@@ -1,0 +1,140 @@
+//! What the controller watches, how a change finds its key, and what must be forgotten with an object.
+
+use std::sync::Arc;
+
+use carrel_runtime::Key;
+use carrel_runtime::child::ours;
+use carrel_runtime::claims::ClaimsFeed;
+use carrel_runtime::evidence::Evidence;
+use carrel_runtime::feed::{Change, Feed, everything};
+use carrel_runtime::hearing::{Heard, Hearing};
+use carrel_runtime::index::Index;
+use carrel_runtime::metrics::Metrics;
+use carrel_runtime::process::Health;
+use carrel_runtime::scope::Scope;
+use carrel_runtime::wake::{Wake, wakes};
+use carrel_server::servers::{ServersFeed, owner};
+use carrel_server::slim_pod::SlimPod;
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::runtime::reflector::ObjectRef;
+use kube::{Client, Resource, ResourceExt};
+
+use crate::hear::{listen, watched};
+use crate::observe::Stores;
+use crate::start::{Shared, Watches};
+use crate::{Companion, Settings};
+
+/// The kinds that are watched.
+pub(crate) struct Feeds<K: Companion> {
+    objects: Feed<K>,
+    deployments: Feed<Deployment>,
+    pods: Feed<SlimPod>,
+    own: Arc<Index>,
+    mounts: Arc<Index>,
+    evidence: Arc<Evidence>,
+    hearing: Hearing,
+}
+
+impl<K: Companion> Feeds<K> {
+    /// The feeds, and what tells when those Events were heard that were there at first.
+    pub(crate) fn new(health: &Health, settings: &Settings) -> (Self, Heard) {
+        let (hearing, heard) = Hearing::new(&watched::<K>(), health);
+        let mut feeds = Self {
+            objects: Feed::new(K::WORDS.plural, health),
+            deployments: Feed::new(K::WORDS.deployments, health),
+            pods: Feed::new(K::WORDS.pods, health),
+            own: Arc::default(),
+            mounts: Arc::default(),
+            evidence: Arc::default(),
+            hearing,
+        };
+        // Before all others that listen: they read it.
+        let (own, mounts, settings) = (feeds.own.clone(), feeds.mounts.clone(), settings.clone());
+        feeds.pods.listen(move |change| {
+            own.tell(change, |pod| pod.labels().get(K::WORDS.mark).into_iter().cloned().collect());
+        });
+        feeds.objects.listen(move |change| mounts.tell(change, |object: &K| object.claims(&settings)));
+        (feeds, heard)
+    }
+
+    pub(crate) fn stores(&self, watches: &Watches<'_>) -> Stores<K> {
+        let servers = watches.servers.servers();
+        Stores {
+            objects: self.objects.store(),
+            deployments: self.deployments.store(),
+            services: servers.services,
+            routes: servers.routes,
+            pods: self.pods.store(),
+            own: self.own.clone(),
+            nodes: servers.nodes,
+            claims: watches.claims.view(),
+            bounds: watches.bounds.bounds(),
+            evidence: self.evidence.clone(),
+        }
+    }
+
+    /// How a change finds its key.
+    pub(crate) fn wake(&mut self, wake: &Wake<K>, servers: &mut ServersFeed, claims: &mut ClaimsFeed) {
+        self.objects.listen(wakes(wake.clone(), |object: &K| Some(ObjectRef::from_obj(object))));
+        self.deployments.listen(wakes(wake.clone(), |child: &Deployment| owner::<K>(child.meta(), K::WORDS.mark)));
+        self.pods.listen(wakes(wake.clone(), named::<K>));
+        servers.wake(wake, K::WORDS.mark);
+        let (pods, sender) = (self.pods.store(), wake.clone());
+        servers.on_loss(move |node| {
+            let on_it = |pod: &&Arc<SlimPod>| pod.spec.node_name == node.metadata.name;
+            for key in pods.state().iter().filter(on_it).filter_map(|pod| named(pod)) {
+                sender.send(key);
+            }
+        });
+        // Who mounts a claim, and what the claim is, concerns those that mount it too.
+        let (mounts, sender) = (self.mounts.clone(), wake.clone());
+        let tell = move |claim: &Key| {
+            for name in mounts.of(claim) {
+                sender.send(ObjectRef::new(&name).within(&claim.namespace));
+            }
+        };
+        claims.on_mount(tell.clone());
+        claims.on_claim(tell);
+    }
+
+    /// What must be forgotten with an object: a reconcile is not called for one that is gone.
+    pub(crate) fn forget(&mut self, shared: &Arc<Shared<K>>, servers: &mut ServersFeed) {
+        self.deployments.forget_in(shared.house.writer.ledger());
+        servers.forget_in(shared.house.writer.ledger());
+        let evidence = self.evidence.clone();
+        self.pods.listen(move |change| {
+            if let Change::Deleted(pod) = change {
+                evidence.forget(&Key::of(*pod));
+            }
+        });
+        let shared = shared.clone();
+        self.objects.listen(move |change| {
+            if let Change::Deleted(object) = change {
+                let key = Key::of(*object);
+                shared.house.statuses.forget(&key);
+                shared.house.hush.clear(&key);
+                shared.house.writer.forget(&key);
+                shared.backoff.clear(&key);
+                shared.house.wake.send_key(shared.house.turns.leave(&key));
+            }
+        });
+    }
+
+    /// Runs the watches: one a kind, of ours by label. Never ends.
+    pub(crate) async fn watch(self, client: &Client, scope: &Scope, metrics: &Arc<Metrics>, shared: &Shared<K>) {
+        let pods = self.pods.store();
+        let ours = everything().labels(&format!("{},{}", ours(), K::WORDS.mark));
+        tokio::join!(
+            scope.watch(self.objects, client, everything(), metrics),
+            scope.watch(self.deployments, client, ours, metrics),
+            scope.watch(self.pods, client, everything().labels(K::WORDS.mark), metrics),
+            listen(self.hearing, client, scope, metrics, pods, shared),
+        );
+    }
+}
+
+/// The companion that a pod names.
+pub(crate) fn named<K: Companion>(pod: &SlimPod) -> Option<ObjectRef<K>> {
+    let name = pod.annotations().get(K::WORDS.mark)?;
+    Some(ObjectRef::new(name).within(&pod.namespace()?))
+}

@@ -1,0 +1,246 @@
+//! One reconcile: observe, resolve, plan, apply, status, and nothing else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use carrel_runtime::Key;
+use carrel_runtime::apply::{Applied, WriteError, Writer};
+use carrel_runtime::child::Owner;
+use carrel_runtime::hush::Hush;
+use carrel_runtime::ledger::IN_FLIGHT;
+use carrel_runtime::runner::Next;
+use carrel_runtime::statuses::Statuses;
+use carrel_runtime::turns::Turns;
+use carrel_runtime::wake::Wake;
+use carrel_server::Refusal;
+use carrel_server::kind::Kind;
+use carrel_server::route::{self, HTTPRoute, VirtualService, look};
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::networking::v1::Ingress;
+use kube::ResourceExt;
+use serde_json::json;
+use tracing::{debug, error, info};
+
+use crate::children::Children;
+use crate::judge::judge;
+use crate::notices::notices;
+use crate::observe::{Observed, Stores};
+use crate::plan::{Act, Plan, lint, plan};
+use crate::status::{Outcome, may_wait, status};
+use crate::wanted::Wanted;
+use crate::{Companion, Settings};
+
+/// What a reconcile works with.
+pub(crate) struct House<K: Companion> {
+    pub(crate) settings: Settings,
+    pub(crate) stores: Stores<K>,
+    pub(crate) writer: Writer,
+    pub(crate) statuses: Statuses<K::Status>,
+    pub(crate) hush: Hush,
+    pub(crate) turns: Turns<Refusal>,
+    pub(crate) wake: Wake<K>,
+    /// The wall clock.
+    pub(crate) clock: fn() -> Timestamp,
+}
+
+/// More keys than this wait only when many are made, or changed, at once.
+const MANY: usize = 32;
+
+/// Who set it made the object.
+const SELECTOR: &str = "selector";
+
+/// Brings one companion to where it should be.
+pub(crate) async fn reconcile<K: Companion>(object: Arc<K>, house: &House<K>) -> Result<Next, WriteError> {
+    if !house.writer.may_write() {
+        return Ok(Next::Wait);
+    }
+    let key = Key::of(object.as_ref());
+    let newer = house.statuses.newer_than(&key, object.meta().resource_version.as_deref().unwrap_or_default());
+    let mut observed = house.stores.observe(object, newer, &house.settings);
+    let (mut wanted, mut plan, mut work) = pass(&mut observed, house).await;
+    let mut looked = Vec::new();
+    // A watch can't tell whose the object is that has the name of a child.
+    while let Some(kind) = work.taken().filter(|kind| !looked.contains(kind)) {
+        looked.push(kind);
+        look_at(kind, &mut observed, &house.writer).await?;
+        let taken = work.failed.take();
+        (wanted, plan, work) = pass(&mut observed, house).await;
+        if matches!(&plan, Plan::Apply(act) if act.leaves(kind)) {
+            // It is tried again, as nobody tells us when an object goes that no watch selects.
+            work.failed = work.failed.or(taken);
+        }
+    }
+    let route = write_route(&mut observed, &wanted, &mut plan, house).await;
+    let outcome = Outcome { failed: work.failed.as_ref(), route: route.failed.as_ref() };
+    let status = status(&observed, &wanted, &plan, outcome, &house.settings, (house.clock)());
+    let busy = house.wake.len() > MANY;
+    if work.failed.is_none()
+        && route.failed.is_none()
+        && status != observed.status
+        && (busy || may_wait(K::said(&observed.status), K::said(&status)))
+        && let Some(left) = house.hush.wait(&key, busy)
+    {
+        return Ok(Next::After(left));
+    }
+    house.hush.clear(&key);
+    write_status(&key, &observed, status, house).await?;
+    match work.failed.or(route.failed) {
+        Some((_, error)) => Err(error),
+        None if work.next == Next::Wait => Ok(route.next),
+        None => Ok(work.next),
+    }
+}
+
+/// What should happen by what was observed, and what became of it.
+async fn pass<K: Companion>(observed: &mut Observed<K>, house: &House<K>) -> (Result<Wanted, Refusal>, Plan, Work) {
+    let wanted = observed.object.wanted(&house.settings);
+    let judgement = Box::pin(judge(observed, &wanted, house)).await;
+    observed.judged = judgement.judged;
+    let plan = plan(observed, &wanted);
+    let mut work = carry_out(observed, &plan, &house.writer).await;
+    if let Some(error) = judgement.failed {
+        work.note(Kind::Pod, Err(error));
+    }
+    if let Some(again) = judgement.again {
+        work.next = Next::After(again);
+    }
+    (wanted, plan, work)
+}
+
+/// Writes the route, if the plan has one.
+async fn write_route<K: Companion>(
+    observed: &mut Observed<K>,
+    wanted: &Result<Wanted, Refusal>,
+    planned: &mut Plan,
+    house: &House<K>,
+) -> route::Done {
+    let nothing = route::Done { failed: None, next: Next::Wait };
+    let Plan::Apply(act) = &*planned else { return nothing };
+    let Some(route) = act.children.route.clone() else { return nothing };
+    if !lint(observed, planned).is_empty() {
+        return nothing;
+    }
+    let object = observed.object.clone();
+    let namespace = object.namespace().unwrap_or_default();
+    let live = &mut observed.route;
+    let done = route::carry_out(&route, live, Owner::of(object.as_ref()), &namespace, &house.writer).await;
+    // What was found in its place may be another's.
+    *planned = plan(observed, wanted);
+    done
+}
+
+/// Puts the object that has the name of a child into what was observed. One that another controller made for this companion
+/// is taken over.
+async fn look_at<K: Companion>(kind: Kind, observed: &mut Observed<K>, writer: &Writer) -> Result<(), WriteError> {
+    let object = observed.object.clone();
+    let owner = Owner::of(object.as_ref());
+    let key = Key::new(object.namespace().unwrap_or_default(), K::child_name(&object.name_any()));
+    match kind {
+        Kind::Service => observed.service = look(&key, SELECTOR, owner, writer).await?,
+        Kind::Deployment => observed.deployment = look(&key, SELECTOR, owner, writer).await?,
+        // Routes are looked at where they are written; the others are never made here.
+        Kind::VirtualService | Kind::HTTPRoute | Kind::Ingress | Kind::StatefulSet | Kind::Pod | Kind::Notebook => {}
+    }
+    Ok(())
+}
+
+/// What became of a plan.
+struct Work {
+    failed: Option<(Kind, WriteError)>,
+    next: Next,
+}
+
+impl Work {
+    /// The kind of the child whose name another object has.
+    fn taken(&self) -> Option<Kind> {
+        self.failed.as_ref().and_then(|(kind, error)| matches!(error, WriteError::Taken { .. }).then_some(*kind))
+    }
+
+    /// Notes how a write ended; the first failure is the one that is told.
+    fn note(&mut self, kind: Kind, result: Result<Applied, WriteError>) {
+        match result {
+            Ok(Applied::InFlight) => self.next = Next::After(IN_FLIGHT + Duration::from_secs(1)),
+            // Nothing to tell of the errors: whoever has the lease, or whoever deletes, does the rest.
+            Ok(Applied::Settled | Applied::Wrote(_)) | Err(WriteError::NotLeader | WriteError::Gone(_)) => {}
+            Err(error) => {
+                self.failed.get_or_insert((kind, error));
+            }
+        }
+    }
+}
+
+/// Debug builds, and so every test, stop at a plan that breaks a rule of conduct; in a release it is not carried out.
+async fn carry_out<K: Companion>(observed: &Observed<K>, plan: &Plan, writer: &Writer) -> Work {
+    let flaws = lint(observed, plan);
+    debug_assert!(flaws.is_empty(), "{flaws:?}");
+    let mut work = Work { failed: None, next: Next::Wait };
+    if let Some(flaw) = flaws.first() {
+        error!("this is a defect of Carrel, and nothing is done: {flaw}");
+        return work;
+    }
+    if let Plan::Apply(act) = plan {
+        carry_out_act(act, observed, writer, &mut work).await;
+    }
+    work
+}
+
+async fn carry_out_act<K: Companion>(act: &Act, observed: &Observed<K>, writer: &Writer, work: &mut Work) {
+    // The route is written after, and apart.
+    let Children { deployment, service, route: _ } = &act.children;
+    for (kind, name, uid) in &act.remove {
+        let key = Key::new(deployment.namespace().unwrap_or_default(), name);
+        info!(%kind, child = %key, "removing a child that is no longer wanted");
+        let removed = match kind {
+            Kind::Service => writer.delete::<Service>(&key, uid).await,
+            Kind::VirtualService => writer.delete::<VirtualService>(&key, uid).await,
+            Kind::HTTPRoute => writer.delete::<HTTPRoute>(&key, uid).await,
+            Kind::Ingress => writer.delete::<Ingress>(&key, uid).await,
+            Kind::Deployment | Kind::StatefulSet | Kind::Pod | Kind::Notebook => Ok(false),
+        };
+        work.note(*kind, removed.map(|_| Applied::Settled));
+    }
+    if let Some(service) = service.as_ref().filter(|_| !act.leaves(Kind::Service)) {
+        work.note(Kind::Service, writer.apply(service, observed.service.ours()).await);
+    }
+    if let Some(uid) = &act.disarm {
+        // Apply can't remove a field that another manager set, and `Recreate` is refused beside it.
+        let patch = json!({"spec": {"strategy": {"type": "Recreate", "rollingUpdate": null}}});
+        let disarmed = writer.merge::<Deployment>(&Key::of(deployment), uid, patch).await;
+        work.note(Kind::Deployment, disarmed.map(|_| Applied::Settled));
+    }
+    if !act.leaves(Kind::Deployment) {
+        work.note(Kind::Deployment, writer.apply(deployment, observed.deployment.ours()).await);
+    }
+}
+
+async fn write_status<K: Companion>(
+    key: &Key,
+    observed: &Observed<K>,
+    status: K::Status,
+    house: &House<K>,
+) -> Result<(), WriteError> {
+    if status == observed.status {
+        return Ok(());
+    }
+    match house.writer.status::<K, _>(key, &observed.object.uid().unwrap_or_default(), &status).await {
+        Ok(written) => {
+            let (before, after) = (K::said(&observed.status), K::said(&status));
+            if (before.phase, before.reason) != (after.phase, after.reason) {
+                info!(phase = ?after.phase, reason = ?after.reason, "the state changed");
+            }
+            let notices = notices(before, after);
+            house.statuses.wrote(key, &written.resource_version().unwrap_or_default(), status);
+            for notice in notices {
+                house.writer.notice(&written, &notice).await;
+            }
+            Ok(())
+        }
+        Err(WriteError::Gone(message)) => {
+            debug!("no status to write: {message}");
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}

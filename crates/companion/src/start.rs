@@ -1,0 +1,139 @@
+//! How the controller starts, reconciles and ends.
+
+use std::sync::Arc;
+
+use carrel_runtime::apply::Writer;
+use carrel_runtime::backoff::Backoff;
+use carrel_runtime::bounds::BoundsFeed;
+use carrel_runtime::claims::ClaimsFeed;
+use carrel_runtime::hearing::Heard;
+use carrel_runtime::hush::Hush;
+use carrel_runtime::lease::Claim;
+use carrel_runtime::metrics::Metrics;
+use carrel_runtime::process::Health;
+use carrel_runtime::runner::Runner;
+use carrel_runtime::scope::Scope;
+use carrel_runtime::statuses::Statuses;
+use carrel_runtime::turns::Turns;
+use carrel_runtime::wake::queue;
+use carrel_server::servers::{Servers, ServersFeed};
+use kube::Client;
+
+use crate::feeds::Feeds;
+use crate::observe::Stores;
+use crate::reconcile::{House, reconcile};
+use crate::{Companion, Settings};
+
+/// What the controller is started with.
+pub struct Controller {
+    /// Reads and writes.
+    pub client: Client,
+    /// What it looks after.
+    pub scope: Scope,
+    /// What the admin set.
+    pub settings: Settings,
+    /// Whether it may write.
+    pub claim: Claim,
+    /// Where it shows that its caches are filled.
+    pub health: Health,
+    /// Where it counts.
+    pub metrics: Arc<Metrics>,
+}
+
+/// The watches that it has in common with other controllers.
+pub struct Watches<'a> {
+    /// What bounds namespaces.
+    pub bounds: &'a mut BoundsFeed,
+    /// What all controllers of servers look at.
+    pub servers: &'a mut ServersFeed,
+    /// Claims, and who mounts which.
+    pub claims: &'a mut ClaimsFeed,
+}
+
+/// Runs the controller of a kind until `end` comes; the future ends when the reconciles that were under way are done. What
+/// keeps it from being ready is told to the health, and what it must hear of to the watches, before this returns.
+pub fn start<K, E>(controller: Controller, watches: &mut Watches<'_>, end: E) -> impl Future<Output = ()> + use<K, E>
+where
+    K: Companion,
+    E: Future<Output = ()> + Clone + Send + Sync + 'static,
+{
+    let Controller { client, scope, settings, claim, health, metrics } = controller;
+    let (mut feeds, heard) = Feeds::<K>::new(&health, &settings);
+    let (wake, keys) = queue::<K>();
+    let stores = feeds.stores(watches);
+    let Watches { bounds, servers, claims } = watches;
+    let fronts = servers.servers();
+    let shared = Arc::new(Shared {
+        house: House {
+            settings,
+            stores: stores.clone(),
+            writer: Writer::new(client.clone(), claim.clone(), metrics.clone()),
+            statuses: Statuses::default(),
+            hush: Hush::default(),
+            turns: Turns::default(),
+            wake: wake.clone(),
+            clock: jiff::Timestamp::now,
+        },
+        backoff: Arc::default(),
+    });
+    feeds.wake(&wake, servers, claims);
+    let house = shared.clone();
+    bounds.on_room(move |namespace| house.house.reopen(namespace));
+    feeds.forget(&shared, servers);
+    let house = shared.clone();
+    servers.on_kind(move || house.house.wake_all());
+
+    async move {
+        let runner = async {
+            tokio::select! {
+                filled = filled(&stores, &fronts, heard) => if filled.is_none() { return },
+                () = end.clone() => return,
+            }
+            shared.house.line_up();
+            let house = shared.clone();
+            Runner {
+                name: K::WORDS.controller,
+                shelf: stores.objects.clone(),
+                wake: wake.clone(),
+                backoff: shared.backoff.clone(),
+                metrics: metrics.clone(),
+            }
+            .run(keys, end, move |object| {
+                let shared = house.clone();
+                async move { reconcile(object, &shared.house).await }
+            })
+            .await;
+        };
+        tokio::select! {
+            () = runner => {}
+            () = feeds.watch(&client, &scope, &metrics, &shared) => {}
+            () = wake_all_when_leading(claim, &shared.house) => {}
+        }
+    }
+}
+
+/// What changed while another process led, or while nobody did, is looked at again. Never ends.
+async fn wake_all_when_leading<K: Companion>(mut claim: Claim, house: &House<K>) {
+    loop {
+        claim.gained().await;
+        house.line_up();
+        house.wake_all();
+    }
+}
+
+/// Waits until each cache is filled: with a part of it, a reconcile would take what it doesn't see for missing.
+async fn filled<K: Companion>(stores: &Stores<K>, servers: &Servers, heard: Heard) -> Option<()> {
+    stores.objects.wait_until_ready().await.ok()?;
+    stores.deployments.wait_until_ready().await.ok()?;
+    stores.pods.wait_until_ready().await.ok()?;
+    stores.claims.wait_until_ready().await?;
+    stores.bounds.wait_until_ready().await?;
+    servers.wait_until_ready().await?;
+    heard.all().await
+}
+
+/// What all reconciles share.
+pub(crate) struct Shared<K: Companion> {
+    pub(crate) house: House<K>,
+    pub(crate) backoff: Arc<Backoff>,
+}
