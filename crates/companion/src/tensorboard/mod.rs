@@ -129,8 +129,6 @@ fn pod(spec: &TensorboardSpec, logs: &Logs, prefix: Option<&str>, settings: &Set
     };
     let mut pod = PodSpec {
         service_account_name: spec.service_account_name.clone(),
-        // The API server keeps the name under its old key too, and takes it from there where the new one is gone.
-        service_account: spec.service_account_name.clone(),
         termination_grace_period_seconds: Some(GRACE_SECONDS),
         ..PodSpec::default()
     };
