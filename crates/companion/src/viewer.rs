@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use carrel_api::Checked;
-use carrel_api::pvc_viewer::{Networking, PvcViewer, PvcViewerSpec, PvcViewerStatus, crd};
+use carrel_api::pvc_viewer::{Networking, PvcViewer, PvcViewerSpec, PvcViewerStatus};
 use carrel_api::server::{Reason, Said};
 use carrel_api::vocabulary::PVC_VIEWER;
 use carrel_runtime::names::label;
@@ -219,6 +219,3 @@ fn built_in(viewer: &PvcViewer, spec: &PvcViewerSpec, settings: &Settings) -> Po
     };
     PodSpec { containers: vec![container], termination_grace_period_seconds: Some(GRACE_SECONDS), ..PodSpec::default() }
 }
-
-/// The group of the kind, for what finds owners by it.
-pub const GROUP: &str = crd::GROUP;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use carrel_api::Checked;
 use carrel_api::server::Said;
-use carrel_api::tensorboard::{Tensorboard, TensorboardSpec, TensorboardStatus, crd};
+use carrel_api::tensorboard::{Tensorboard, TensorboardSpec, TensorboardStatus};
 use carrel_api::vocabulary::TENSORBOARD;
 use carrel_runtime::names::label;
 use carrel_server::Refusal;
@@ -165,9 +165,3 @@ fn modest() -> ResourceRequirements {
         ..ResourceRequirements::default()
     }
 }
-
-/// The group and kind, for what finds owners by them.
-pub const GROUP: &str = crd::GROUP;
-
-#[cfg(test)]
-mod tests;
