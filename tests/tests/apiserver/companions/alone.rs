@@ -34,8 +34,12 @@ async fn it_waits_while_a_notebook_has_the_claim_and_says_who_and_where() -> Res
     // Who waits for the claim gets it.
     desk.annotate("iris", STOP, None).await?;
     desk.reaches("iris", "Running").await?;
-    let said = sentence(&reaches::<Tensorboard>(&desk, "board", "VolumeBusyElsewhere").await?);
-    ensure!(said.contains("the Notebook iris has it on the node fake-0"), "{said}");
+    carrel_tests::eventually("the holder and its node", async || {
+        let said = sentence(&reaches::<Tensorboard>(&desk, "board", "VolumeBusyElsewhere").await?);
+        ensure!(said.contains("the Notebook iris has it on the node fake-0"), "{said}");
+        Ok(())
+    })
+    .await?;
     ensure!(pods::<Tensorboard>(&desk, "board").await?.is_empty());
     let events = events::<Tensorboard>(&desk, "board").await?;
     ensure!(events.first().is_some_and(|first| first == "VolumeBusyElsewhere"), "{events:?}");
