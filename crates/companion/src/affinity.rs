@@ -25,13 +25,18 @@ pub fn bind(pod: &mut PodSpec, node: &str) {
     }
 }
 
-/// The node to which a pod is bound.
-pub fn bound(pod: &PodSpec) -> Option<&str> {
+/// The node to which a pod is bound, beyond what its owner asks for.
+pub fn bound<'a>(pod: &'a PodSpec, owners: &PodSpec) -> Option<&'a str> {
+    // Ours comes last; an owner may bind a pod in the same way.
+    let here = fields(pod)?.get(fields(owners).map_or(0, <[_]>::len)..)?.last()?;
+    let is_ours = here.key == NAME && here.operator == "In";
+    here.values.as_ref().filter(|_| is_ours)?.first().map(String::as_str)
+}
+
+fn fields(pod: &PodSpec) -> Option<&[NodeSelectorRequirement]> {
     let nodes = pod.affinity.as_ref()?.node_affinity.as_ref()?;
     let required = nodes.required_during_scheduling_ignored_during_execution.as_ref()?;
-    let fields = required.node_selector_terms.first()?.match_fields.as_ref()?;
-    let here = fields.iter().rev().find(|field| field.key == NAME && field.operator == "In")?;
-    here.values.as_ref()?.first().map(String::as_str)
+    required.node_selector_terms.first()?.match_fields.as_deref()
 }
 
 #[cfg(test)]
@@ -44,9 +49,10 @@ mod tests {
             nodeSelectorTerms: [{matchExpressions: [{key: a, operator: Exists}]}, {matchExpressions: [{key: b, operator: Exists}]}]}},
             podAffinity: {}}}";
         let mut pod: PodSpec = serde_saphyr::from_str(text).unwrap();
-        assert_eq!(bound(&pod), None);
+        let owners = pod.clone();
+        assert_eq!(bound(&pod, &owners), None);
         bind(&mut pod, "n1");
-        assert_eq!(bound(&pod), Some("n1"));
+        assert_eq!(bound(&pod, &owners), Some("n1"));
         let affinity = pod.affinity.unwrap();
         assert!(affinity.pod_affinity.is_some());
         let required = affinity.node_affinity.unwrap().required_during_scheduling_ignored_during_execution.unwrap();
@@ -56,6 +62,17 @@ mod tests {
         }
         let mut plain = PodSpec::default();
         bind(&mut plain, "n2");
-        assert_eq!(bound(&plain), Some("n2"));
+        assert_eq!(bound(&plain, &PodSpec::default()), Some("n2"));
+    }
+
+    #[test]
+    fn what_the_owner_binds_by_name_is_not_ours() {
+        let text = "{containers: [], affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {
+            nodeSelectorTerms: [{matchFields: [{key: metadata.name, operator: In, values: [n5]}]}]}}}}";
+        let owners: PodSpec = serde_saphyr::from_str(text).unwrap();
+        let mut pod = owners.clone();
+        assert_eq!(bound(&pod, &owners), None);
+        bind(&mut pod, "n1");
+        assert_eq!(bound(&pod, &owners), Some("n1"));
     }
 }

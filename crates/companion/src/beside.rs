@@ -14,7 +14,7 @@ use kube::ResourceExt;
 /// Where a companion may stand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Place {
-    /// Wherever the scheduler likes.
+    /// Wherever the scheduler likes, or where its pod is already.
     #[default]
     Anywhere,
     /// Where it stands: who had the claim there is gone, and moving would help nobody.
@@ -121,10 +121,15 @@ pub fn place(
             _ => {}
         }
     }
+    let own_node = own.and_then(|own| own.node.as_deref());
+    if bound.is_none() && own_node.is_some() && place.node() == own_node {
+        // It is there already. To bind it would end its pod for nothing; its next one is bound.
+        return Place::Anywhere;
+    }
     if place == Place::Anywhere
         && is_bound_by_claim
-        && let (Some(bound), Some(own)) = (bound, own)
-        && own.node.as_deref() == Some(bound)
+        && let Some(bound) = bound
+        && own_node == Some(bound)
     {
         return Place::Stays { node: bound.to_owned() };
     }

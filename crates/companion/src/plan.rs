@@ -90,7 +90,7 @@ pub(crate) fn place_of<K: Companion>(observed: &Observed<K>, wanted: &Wanted) ->
     let live = observed.deployment.ours().and_then(|live| live.spec.template.spec.as_ref());
     let is_own =
         |pod: &carrel_runtime::claims::MountingPod| pod.annotations().get(K::WORDS.mark).is_some_and(|of| *of == name);
-    place(&observed.mounted, is_own, observed.own().as_ref(), live.and_then(bound))
+    place(&observed.mounted, is_own, observed.own().as_ref(), live.and_then(|live| bound(live, &wanted.pod)))
 }
 
 /// The selector of a Deployment that selects by less than ours: Kubeflow's, and no selector can change.

@@ -48,6 +48,9 @@ pub(crate) struct House<K: Companion> {
 /// More keys than this wait only when many are made, or changed, at once.
 const MANY: usize = 32;
 
+/// How often it is looked whether a name that another of Carrel's children has is free: who has it knows nothing of who waits.
+const TAKEN: Duration = Duration::from_secs(20);
+
 /// Who set it made the object.
 const SELECTOR: &str = "selector";
 
@@ -209,6 +212,9 @@ async fn carry_out_act<K: Companion>(act: &Act, observed: &Observed<K>, writer: 
         let patch = json!({"spec": {"strategy": {"type": "Recreate", "rollingUpdate": null}}});
         let disarmed = writer.merge::<Deployment>(&Key::of(deployment), uid, patch).await;
         work.note(Kind::Deployment, disarmed.map(|_| Applied::Settled));
+    }
+    if act.leave.iter().any(|leave| leave.owner.is_some()) {
+        work.next = Next::After(TAKEN);
     }
     if !act.leaves(Kind::Deployment) {
         work.note(Kind::Deployment, writer.apply(deployment, observed.deployment.ours()).await);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use carrel_api::Checked;
-use carrel_api::pvc_viewer::{Networking, PvcViewer, PvcViewerSpec, PvcViewerStatus, crd};
+use carrel_api::pvc_viewer::{Networking, PvcViewer, PvcViewerSpec, PvcViewerStatus};
 use carrel_api::server::{Reason, Said};
 use carrel_api::vocabulary::PVC_VIEWER;
 use carrel_runtime::names::label;
@@ -71,6 +71,9 @@ impl Companion for PvcViewer {
             return Err(Refusal::invalid("spec.pvc is empty; name the claim whose files are shown"));
         }
         let pod = pod(self, spec, settings);
+        if pod.containers.is_empty() {
+            return Err(Refusal::invalid("spec.podSpec has no containers; write them, or leave podSpec out"));
+        }
         if !mounts(&pod, &spec.pvc) {
             let message =
                 format!("spec.podSpec has no volume of the claim {}; mount it, or leave podSpec out", spec.pvc);
@@ -121,6 +124,12 @@ fn front(viewer: &PvcViewer, networking: &Networking, settings: &Settings) -> Fr
     let own = format!("{path}/");
     let rewrite = said(&networking.rewrite).filter(|rewrite| *rewrite != own);
     let rules = match (&settings.routing, &rewrite) {
+        _ if !is_path(&path) || rewrite.as_deref().is_some_and(|rewrite| !is_path(rewrite)) => Err(Refusal {
+            reason: Reason::RouteInvalid,
+            message: "spec.networking is not followed, and a route that is there stays as it is: basePrefix and rewrite must \
+                      be paths that begin with /, without blanks, ? or #"
+                .to_owned(),
+        }),
         (Routing::Ingress(_), Some(_)) => Err(Refusal {
             reason: Reason::RouteUnsupported,
             message:
@@ -136,6 +145,11 @@ fn front(viewer: &PvcViewer, networking: &Networking, settings: &Settings) -> Fr
         path,
         routed: routed(&settings.routing, rules),
     }
+}
+
+/// The CRD refuses others; an object that is older than its rules is caught here.
+fn is_path(text: &str) -> bool {
+    text.starts_with('/') && !text.contains(['?', '#']) && !text.contains(char::is_whitespace)
 }
 
 fn mounts(pod: &PodSpec, claim: &str) -> bool {
@@ -205,6 +219,3 @@ fn built_in(viewer: &PvcViewer, spec: &PvcViewerSpec, settings: &Settings) -> Po
     };
     PodSpec { containers: vec![container], termination_grace_period_seconds: Some(GRACE_SECONDS), ..PodSpec::default() }
 }
-
-/// The group of the kind, for what finds owners by it.
-pub const GROUP: &str = crd::GROUP;

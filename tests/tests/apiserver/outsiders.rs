@@ -7,19 +7,19 @@ use serde_json::{Value, json};
 use xtask::cluster::{Cluster, Nodes, Options};
 
 /// A cluster that goes with the test.
-struct Own(Cluster);
+pub(crate) struct Own(pub(crate) Cluster);
 
 impl Own {
-    fn up() -> Result<Self> {
+    pub(crate) fn up() -> Result<Self> {
         let name = format!("test-own-{}", std::process::id());
         Ok(Self(Cluster::up(&Options { name, nodes: Nodes::None, ..Options::default() })?))
     }
 
-    fn kubectl(&self, arguments: &[&str]) -> Result<String> {
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> Result<String> {
         run(self.0.kubectl().args(arguments))
     }
 
-    fn apply(&self, object: &Value) -> Result<()> {
+    pub(crate) fn apply(&self, object: &Value) -> Result<()> {
         let file = tempfile::NamedTempFile::new()?;
         std::fs::write(file.path(), object.to_string())?;
         let path = file.path().to_str().context("a path that is no text")?;
@@ -61,6 +61,8 @@ async fn a_missing_crd_is_named_and_objects_older_than_its_rules_hurt_nobody() -
     }
     own.apply(&lax)?;
     own.apply(&carrel_api::volume_request::crd::definition())?;
+    own.apply(&carrel_api::tensorboard::crd::definition())?;
+    own.apply(&carrel_api::pvc_viewer::crd::definition())?;
     let odd = [
         ("null-spec", json!(null), "spec: invalid type: null"),
         ("empty-spec", json!({}), "spec.template is missing"),

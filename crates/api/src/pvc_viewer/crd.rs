@@ -40,6 +40,7 @@ fn schema() -> Value {
 fn pod() -> Value {
     let mut pod = pod_spec::of_server("viewer");
     set(&mut pod, "", "required", json!([]));
+    set(&mut pod, "", "anyOf", json!([{"required": ["containers"]}, {"maxProperties": 0}]));
     set(&mut pod, "/properties/volumes", "maxItems", json!(128));
     pod
 }

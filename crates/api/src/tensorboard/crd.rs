@@ -53,8 +53,8 @@ fn spec() -> Value {
                 "maxLength": 2048,
                 "x-kubernetes-validations": [
                     {
-                        "rule": "self.matches('^pvc://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(/([^/].*)?)?$') \
-                            || self.matches('^(gs|s3)://[^/].*$') || self.matches('^/[^/:][^:]*$')",
+                        "rule": "self.matches('^pvc://[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?(/([^/\\n].*)?)?$') \
+                            || self.matches('^(gs|s3)://[^/\\n].*$') || self.matches('^/[^/:\\n][^:\\n]*$')",
                         "message": format!("logspath must be {LOGSPATHS}"),
                     },
                     {

@@ -61,6 +61,16 @@ fn it_stands_beside_who_has_the_claim_unless_many_nodes_can() {
 }
 
 #[test]
+fn where_it_should_stand_already_it_is_not_bound_for_that() {
+    let notebook = || vec![pod("iris", "Notebook", Some("n1"), "Running", 1)];
+    let here = own(Some("n1"), 2);
+    assert_eq!(where_to(&[on(RWO, notebook())], Some(&here), None), Place::Anywhere);
+    assert_eq!(where_to(&[on(RWO, notebook())], Some(&here), Some("n1")), beside("the Notebook iris", "n1"));
+    let waits = own(None, 2);
+    assert_eq!(where_to(&[on(RWO, notebook())], Some(&waits), None), beside("the Notebook iris", "n1"));
+}
+
+#[test]
 fn it_gives_way_to_a_notebook_that_gets_another_node() {
     let both = || {
         vec![pod("board", "Tensorboard", Some("n1"), "Running", 1), pod("iris", "Notebook", Some("n2"), "Pending", 2)]

@@ -50,7 +50,9 @@ pub fn status<K: Companion>(
         observed_generation: observed.object.meta().generation,
         node_name: pod.and_then(|pod| pod.spec.node_name.clone()),
     };
-    observed.object.status(said, pod.is_some_and(SlimPod::is_ready), settings)
+    // Kubeflow's web apps lead to one that is ready; under a name that another has they would lead to that one.
+    let is_reached = why.reason != Reason::NameTaken;
+    observed.object.status(said, is_reached && pod.is_some_and(SlimPod::is_ready), settings)
 }
 
 /// Whether a change of status may wait a moment: on the way to Running, where the next change comes at once. What needs a

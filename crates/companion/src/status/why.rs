@@ -184,10 +184,11 @@ fn not_beside<K: Companion>(case: &Case<'_, K>) -> Option<Why> {
     let Place::Beside(Holder { claim, who, node: Some(node) }) = &case.act?.place else { return None };
     // Only of a pod that was made to stand there.
     let live = case.observed.deployment.ours()?.spec.template.spec.as_ref()?;
-    if bound(live) != Some(node) {
+    if bound(live, &case.wanted.as_ref().ok()?.pod) != Some(node) {
         return None;
     }
     let words = scheduled.message.as_deref().unwrap_or("the scheduler gives no cause");
+    let (words, _) = words.split_once(" preemption:").unwrap_or((words, ""));
     let message = format!(
         "{who} has the claim {claim} on the node {node}, and that node does not take this one beside it: {words}"
     );

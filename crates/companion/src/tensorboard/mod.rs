@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use carrel_api::Checked;
 use carrel_api::server::Said;
-use carrel_api::tensorboard::{Tensorboard, TensorboardSpec, TensorboardStatus, crd};
+use carrel_api::tensorboard::{Tensorboard, TensorboardSpec, TensorboardStatus};
 use carrel_api::vocabulary::TENSORBOARD;
 use carrel_runtime::names::label;
 use carrel_server::Refusal;
@@ -129,8 +129,6 @@ fn pod(spec: &TensorboardSpec, logs: &Logs, prefix: Option<&str>, settings: &Set
     };
     let mut pod = PodSpec {
         service_account_name: spec.service_account_name.clone(),
-        // The API server keeps the name under its old key too, and takes it from there where the new one is gone.
-        service_account: spec.service_account_name.clone(),
         termination_grace_period_seconds: Some(GRACE_SECONDS),
         ..PodSpec::default()
     };
@@ -167,9 +165,3 @@ fn modest() -> ResourceRequirements {
         ..ResourceRequirements::default()
     }
 }
-
-/// The group and kind, for what finds owners by them.
-pub const GROUP: &str = crd::GROUP;
-
-#[cfg(test)]
-mod tests;

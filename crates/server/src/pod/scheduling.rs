@@ -102,7 +102,7 @@ fn unschedulable(waiting: Waiting<'_>, words: &str) -> Word {
         .collect();
     let help = match help {
         Help::Smaller => "ask for no more than the largest node has",
-        Help::Elsewhere => "change what the Notebook says of nodes, or ask an admin for others",
+        Help::Elsewhere => "change what the spec says of nodes, or ask an admin for others",
         Help::Wait => "ask for less, stop what you do not need, or wait",
     };
     (Reason::Unschedulable, format!("none of {all} nodes takes the pod: {}; {help}", told.join(", ")))
@@ -191,7 +191,7 @@ mod tests {
                 asks
             ),
             "none of 3 nodes takes the pod: 1 have too little cpu free (12 asked, the largest node has 16), 2 have a taint that it does \
-             not tolerate (gpu); change what the Notebook says of nodes, or ask an admin for others"
+             not tolerate (gpu); change what the spec says of nodes, or ask an admin for others"
         );
         assert_eq!(
             told("0/3 nodes are available: 3 Insufficient memory.", asks),

@@ -17,10 +17,10 @@ const REWRITE: &str = "notebooks.kubeflow.org/http-rewrite-uri";
 const HEADERS: &str = "notebooks.kubeflow.org/http-headers-request-set";
 
 /// Carrel's arguments for the Gateway that these tests name; there is none, which is no matter of Carrel's.
-const TO_GATEWAY: [&str; 2] = ["--routing=gateway", "--gateway=infra/public"];
+pub(crate) const TO_GATEWAY: [&str; 2] = ["--routing=gateway", "--gateway=infra/public"];
 
 /// Gives the cluster the CRD of a project.
-async fn install(foreign: Foreign) -> Result<()> {
+pub(crate) async fn install(foreign: Foreign) -> Result<()> {
     let file = tempfile::NamedTempFile::new()?;
     std::fs::write(file.path(), foreign.manifest(true)?)?;
     let path = file.path().to_str().context("a path that is no text")?;
@@ -36,7 +36,7 @@ fn remove(foreign: Foreign) -> Result<()> {
 }
 
 /// A Desk on a cluster that has Istio's CRD, with Carrel routing by it.
-async fn istio(arguments: &[&str]) -> Result<Desk> {
+pub(crate) async fn istio(arguments: &[&str]) -> Result<Desk> {
     static INSTALLED: OnceCell<()> = OnceCell::const_new();
     INSTALLED.get_or_try_init(|| install(Foreign::Istio)).await?;
     Desk::with(&[&["--routing=istio"], arguments].concat()).await
@@ -58,13 +58,13 @@ fn routes(desk: &Desk, kind: &str) -> Api<DynamicObject> {
 }
 
 /// A route, when it is there.
-async fn route(desk: &Desk, kind: &str, name: &str) -> Result<Value> {
+pub(crate) async fn route(desk: &Desk, kind: &str, name: &str) -> Result<Value> {
     eventually(&format!("the {kind} {name}"), async || Ok(serde_json::to_value(routes(desk, kind).get(name).await?)?))
         .await
 }
 
 /// Waits until a route is as the check wants it.
-async fn becomes(desk: &Desk, kind: &str, name: &str, check: impl Fn(&Value) -> bool) -> Result<Value> {
+pub(crate) async fn becomes(desk: &Desk, kind: &str, name: &str, check: impl Fn(&Value) -> bool) -> Result<Value> {
     eventually(&format!("the new {kind} {name}"), async || {
         let found = serde_json::to_value(routes(desk, kind).get(name).await?)?;
         ensure!(check(&found), "{found}");
@@ -74,7 +74,7 @@ async fn becomes(desk: &Desk, kind: &str, name: &str, check: impl Fn(&Value) -> 
 }
 
 /// Waits until a route is gone.
-async fn is_gone(desk: &Desk, kind: &str, name: &str) -> Result<()> {
+pub(crate) async fn is_gone(desk: &Desk, kind: &str, name: &str) -> Result<()> {
     eventually(&format!("the end of the {kind} {name}"), async || {
         ensure!(routes(desk, kind).get_opt(name).await?.is_none(), "it is still there");
         Ok(())
