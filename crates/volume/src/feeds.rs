@@ -24,6 +24,7 @@ use crate::claim::phase;
 use crate::hear::{WATCHED, listen};
 use crate::observe::{Stores, source};
 use crate::slim_class::SlimClass;
+use crate::snapshot_feed::SnapshotFeeds;
 use crate::start::Shared;
 
 /// The kinds that are watched.
@@ -31,6 +32,7 @@ pub(crate) struct Feeds {
     requests: Feed<VolumeRequest>,
     clones: Arc<Index>,
     classes: Feed<SlimClass>,
+    snapshots: SnapshotFeeds,
     evidence: Arc<Evidence>,
     hearing: Hearing,
 }
@@ -39,8 +41,11 @@ impl Feeds {
     /// The feeds, and what tells when those Events were heard that were there at first.
     pub(crate) fn new(health: &Health) -> (Self, Heard) {
         let (hearing, heard) = Hearing::new(WATCHED, health);
+        let mut requests = Feed::new("volumerequests", health);
         let mut feeds = Self {
-            requests: Feed::new("volumerequests", health),
+            // Before all others that listen: they read it.
+            snapshots: SnapshotFeeds::new(&mut requests, health),
+            requests,
             clones: Arc::default(),
             classes: Feed::new("storageclasses", health),
             evidence: Arc::default(),
@@ -59,6 +64,7 @@ impl Feeds {
             requests: self.requests.store(),
             claims,
             classes: self.classes.store(),
+            snapshots: self.snapshots.snapshots(),
             bounds,
             evidence: self.evidence.clone(),
         }
@@ -85,6 +91,7 @@ impl Feeds {
         // Classes are few and seldom change; whoever is not concerned costs no request.
         let (requests, sender) = (self.requests.store(), wake.clone());
         self.classes.listen(move |_| requests.keys().into_iter().for_each(|key| sender.send(key)));
+        self.snapshots.wake(wake);
     }
 
     /// What must be forgotten with an object: a reconcile is not called for one that is gone.
@@ -124,6 +131,7 @@ impl Feeds {
         tokio::join!(
             scope.watch(self.requests, client, everything(), metrics),
             self.classes.run(classes, metrics.clone()),
+            self.snapshots.watch(client, scope, metrics, &shared.house.wake),
             listen(self.hearing, client, scope, metrics, shared),
         );
     }

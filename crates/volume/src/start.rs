@@ -119,6 +119,7 @@ async fn filled(stores: &Stores, heard: Heard) -> Option<()> {
     stores.requests.wait_until_ready().await.ok()?;
     stores.claims.wait_until_ready().await?;
     stores.classes.wait_until_ready().await.ok()?;
+    stores.snapshots.wait_until_ready().await?;
     stores.bounds.wait_until_ready().await?;
     heard.all().await
 }
