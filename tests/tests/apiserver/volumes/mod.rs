@@ -3,6 +3,7 @@
 mod driver;
 mod ending;
 mod growth;
+mod room;
 mod rules;
 mod snapshots;
 
