@@ -44,6 +44,11 @@ impl Index {
         }
     }
 
+    /// Whether anybody names a claim.
+    pub fn has(&self, claim: &Key) -> bool {
+        self.names.lock().contains_key(claim)
+    }
+
     /// All that name any.
     pub fn all(&self) -> BTreeSet<Key> {
         let all = self.names.lock();

@@ -21,6 +21,7 @@ use kube::runtime::watcher::watcher;
 use kube::{Api, Client, ResourceExt};
 
 use crate::claim::phase;
+use crate::forgotten::Tally;
 use crate::hear::{WATCHED, listen};
 use crate::observe::{Stores, source};
 use crate::slim_class::SlimClass;
@@ -31,6 +32,7 @@ use crate::start::Shared;
 pub(crate) struct Feeds {
     requests: Feed<VolumeRequest>,
     clones: Arc<Index>,
+    tally: Arc<Tally>,
     classes: Feed<SlimClass>,
     snapshots: SnapshotFeeds,
     evidence: Arc<Evidence>,
@@ -47,6 +49,7 @@ impl Feeds {
             snapshots: SnapshotFeeds::new(&mut requests, health),
             requests,
             clones: Arc::default(),
+            tally: Arc::default(),
             classes: Feed::new("storageclasses", health),
             evidence: Arc::default(),
             hearing,
@@ -57,6 +60,11 @@ impl Feeds {
             clones.tell(change, |request| source(request).map(str::to_owned).into_iter().collect());
         });
         (feeds, heard)
+    }
+
+    /// Which claims nobody mounts.
+    pub(crate) fn tally(&self) -> Arc<Tally> {
+        self.tally.clone()
     }
 
     pub(crate) fn stores(&self, bounds: Bounds, claims: Claims) -> Stores {
@@ -73,6 +81,7 @@ impl Feeds {
     /// How a change finds its key. A claim and its VolumeRequest have one name.
     pub(crate) fn wake(&mut self, wake: &Wake<VolumeRequest>, claims: &mut ClaimsFeed) {
         self.requests.listen(wakes(wake.clone(), |request: &VolumeRequest| Some(ObjectRef::from_obj(request))));
+        self.tally.listen(&mut claims.claims, &mut self.requests);
         let sender = wake.clone();
         claims.on_claim(move |claim| sender.send_key(Some(claim.clone())));
         let (clones, sender) = (self.clones.clone(), wake.clone());

@@ -8,6 +8,7 @@
 
 pub mod claim;
 mod feeds;
+pub mod forgotten;
 pub mod growth;
 mod hear;
 mod judge;

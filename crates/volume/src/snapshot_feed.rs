@@ -105,7 +105,7 @@ impl SnapshotFeeds {
         });
         let restores = feeds.restores.clone();
         requests.listen(move |change| {
-            restores.tell(change, |request| snapshot_source(request).map(str::to_owned).into_iter().collect())
+            restores.tell(change, |request| snapshot_source(request).map(str::to_owned).into_iter().collect());
         });
         feeds
     }

@@ -2,6 +2,7 @@
 
 mod driver;
 mod ending;
+mod forgotten;
 mod growth;
 mod room;
 mod rules;

@@ -148,7 +148,8 @@ async fn who_races_for_the_last_gigabyte_gets_it_once_and_nothing_is_half_made()
         anyhow::Ok(())
     };
     let (rival, racing) = tokio::join!(rival(&desk, &got, &over), racing);
-    (rival?, racing?);
+    rival?;
+    racing?;
     ensure!(got.load(Ordering::Relaxed) > 0, "nobody raced");
     ensure!(most.load(Ordering::Relaxed) <= usize::try_from(ROOM)?, "more than there is: {most:?}");
 
