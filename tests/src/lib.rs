@@ -7,6 +7,7 @@ mod audit;
 mod controllers;
 pub mod crowd;
 mod desk;
+pub mod figures;
 mod foreign;
 
 pub use audit::{Audit, Request};
