@@ -79,7 +79,8 @@ pub(crate) struct ControllersArgs {
     #[arg(long, env = "CARREL_WATCH_NODES", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
     pub(crate) watch_nodes: bool,
 
-    /// Look after VolumeRequests. Needs their CRD, and rights to StorageClasses on the whole cluster, also with --namespace.
+    /// Look after VolumeRequests. Needs their CRD, and rights to StorageClasses and VolumeSnapshotContents on the whole cluster, also
+    /// with --namespace.
     #[arg(long, env = "CARREL_VOLUME_REQUESTS", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
     pub(crate) volume_requests: bool,
 
