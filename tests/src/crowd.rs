@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use carrel_api::notebook::{Notebook, Phase};
+use carrel_api::volume_request::VolumeRequest;
 use futures::StreamExt;
 use k8s_openapi::NamespaceResourceScope;
 use kube::ResourceExt;
@@ -37,6 +38,13 @@ pub fn notebook(name: &str) -> (ApiResource, Value) {
     let notebook =
         json!({"apiVersion": "kubeflow.org/v1", "kind": "Notebook", "metadata": {"name": name}, "spec": spec});
     (ApiResource::erase::<Notebook>(&()), notebook)
+}
+
+/// A VolumeRequest of this name, of the default class.
+pub fn volume_request(name: &str) -> Object {
+    let request = json!({"apiVersion": "carrel.dev/v1alpha1", "kind": "VolumeRequest", "metadata": {"name": name},
+        "spec": {"size": "1Gi"}});
+    (ApiResource::erase::<VolumeRequest>(&()), request)
 }
 
 /// Creates all of them in the namespace.

@@ -7,10 +7,13 @@ mod audit;
 mod controllers;
 pub mod crowd;
 mod desk;
+pub mod figures;
+mod foreign;
 
 pub use audit::{Audit, Request};
 pub use controllers::Controllers;
 pub use desk::Desk;
+pub use foreign::{install, remove};
 
 use std::path::PathBuf;
 use std::process::Command;

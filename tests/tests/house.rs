@@ -89,6 +89,7 @@ const NOT_PURE: &[&str] = &[
     "hear.rs",
     "judge.rs",
     "feed.rs",
+    "snapshot_feed.rs",
     "leftovers.rs",
     "servers.rs",
     "write.rs",

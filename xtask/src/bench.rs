@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: figures, from the binary that users run. Nothing is asserted of a time.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
@@ -32,39 +33,72 @@ pub enum Bench {
         #[arg(long)]
         yes: bool,
     },
+    /// The VolumeRequest controller, beside pods of other people.
+    Volumes {
+        /// How many VolumeRequests.
+        #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+        n: u32,
+        /// How many pods of other people to add; each tenth mounts one of the volumes.
+        #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+        strangers: u32,
+        /// Install missing packages without asking.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// A program of the tests that measures, and what it is told.
+struct Measure {
+    program: &'static str,
+    told: Vec<(&'static str, String)>,
 }
 
 /// Measures, and prints figures.
 pub fn run(bench: &Bench) -> Result<()> {
-    let Bench::Notebooks { n, strangers, alone, yes } = bench;
-    // Twice: the bare client's pods stay while Carrel's come.
-    let nodes = Nodes::Fake((n * 2).div_ceil(PODS_A_NODE) + 1);
+    let (measure, nodes, yes) = match bench {
+        Bench::Notebooks { n, strangers, alone, yes } => {
+            let told = vec![
+                ("BENCH_NOTEBOOKS", n.to_string()),
+                ("BENCH_STRANGERS", strangers.to_string()),
+                ("BENCH_COMPARE", (!alone).to_string()),
+            ];
+            // Twice: the bare client's pods stay while Carrel's come.
+            let nodes = (n * 2).div_ceil(PODS_A_NODE) + 1;
+            (Measure { program: "bench-notebooks", told }, nodes, *yes)
+        }
+        Bench::Volumes { n, strangers, yes } => {
+            let told = vec![("BENCH_VOLUMES", n.to_string()), ("BENCH_STRANGERS", strangers.to_string())];
+            // No pod is started.
+            (Measure { program: "bench-volumes", told }, 1, *yes)
+        }
+    };
     let binary = images::carrel_binary()?;
-    let cluster = Cluster::up(&Options { name: CLUSTER.to_owned(), nodes, yes: *yes, ..Options::default() })?;
-    let measured = measure(&cluster, *n, *strangers, !alone, &binary);
+    let nodes = Nodes::Fake(nodes);
+    let cluster = Cluster::up(&Options { name: CLUSTER.to_owned(), nodes, yes, ..Options::default() })?;
+    let measured = measure.run(&cluster, &binary);
     Cluster::down(CLUSTER)?;
     measured
 }
 
-fn measure(cluster: &Cluster, n: u32, strangers: u32, compare: bool, binary: &std::path::Path) -> Result<()> {
-    let crds = cluster.kubectl().args(["apply", "-k", "deploy/crds"]).current_dir(home::repository()).output()?;
-    ensure!(crds.status.success(), "the CRDs can't be applied: {}", String::from_utf8_lossy(&crds.stderr));
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args(["run", "--quiet", "--package=carrel-tests", "--bin=bench-notebooks"])
-        // As fast a client as the one it is compared with.
-        .args(images::static_release()?)
-        .current_dir(home::repository())
-        .env("BENCH_NOTEBOOKS", n.to_string())
-        .env("BENCH_STRANGERS", strangers.to_string())
-        .env("BENCH_COMPARE", compare.to_string())
-        .env("CARREL_BINARY", binary)
-        .env("KUBECTL", home::home()?.join("bin/kubectl"))
-        .env("KUBECONFIG", cluster.kubeconfig())
-        .env("CARREL_KUBECONFIG", cluster.carrel_kubeconfig())
-        .env("AUDIT_LOG", cluster.audit_log())
-        .status()
-        .context("cannot run cargo")?;
-    ensure!(status.success(), "the bench failed");
-    Ok(())
+impl Measure {
+    fn run(self, cluster: &Cluster, binary: &Path) -> Result<()> {
+        let crds = cluster.kubectl().args(["apply", "-k", "deploy/crds"]).current_dir(home::repository()).output()?;
+        ensure!(crds.status.success(), "the CRDs can't be applied: {}", String::from_utf8_lossy(&crds.stderr));
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let status = Command::new(cargo)
+            .args(["run", "--quiet", "--package=carrel-tests", "--bin", self.program])
+            // As fast a client as the one it is compared with.
+            .args(images::static_release()?)
+            .current_dir(home::repository())
+            .envs(self.told)
+            .env("CARREL_BINARY", binary)
+            .env("KUBECTL", home::home()?.join("bin/kubectl"))
+            .env("KUBECONFIG", cluster.kubeconfig())
+            .env("CARREL_KUBECONFIG", cluster.carrel_kubeconfig())
+            .env("AUDIT_LOG", cluster.audit_log())
+            .status()
+            .context("cannot run cargo")?;
+        ensure!(status.success(), "the bench failed");
+        Ok(())
+    }
 }

@@ -4,9 +4,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
 
+use crate::age::span;
 use crate::companions::CompanionArgs;
 use crate::routing::RoutingArgs;
+use crate::volumes::VolumesArgs;
 
 /// Notebooks, volumes, TensorBoards and the teams that use them, as a service on any Kubernetes.
 #[derive(Debug, Parser)]
@@ -20,6 +23,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Run the controllers: they look after Notebooks and VolumeRequests until they are asked to end (SIGTERM, Ctrl+C).
     Controllers(Box<ControllersArgs>),
+    /// List claims that no pod mounts for long: forgotten, it may be. Nothing is deleted.
+    Volumes(VolumesArgs),
     /// Print the CustomResourceDefinitions as YAML, for `kubectl apply -f -`.
     Crds,
     /// Print what the reasons of conditions mean, as a page in Markdown.
@@ -74,9 +79,15 @@ pub(crate) struct ControllersArgs {
     #[arg(long, env = "CARREL_WATCH_NODES", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
     pub(crate) watch_nodes: bool,
 
-    /// Look after VolumeRequests. Needs their CRD, and rights to StorageClasses on the whole cluster, also with --namespace.
+    /// Look after VolumeRequests. Needs their CRD, and rights to StorageClasses and VolumeSnapshotContents on the whole cluster, also
+    /// with --namespace.
     #[arg(long, env = "CARREL_VOLUME_REQUESTS", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
     pub(crate) volume_requests: bool,
+
+    /// Metrics count claims as forgotten that no pod mounts for this long, such as 30d; `carrel volumes` lists them. Nothing is
+    /// deleted.
+    #[arg(long, env = "CARREL_FORGOTTEN_AFTER", default_value = "30d", value_parser = span, value_name = "TIME")]
+    pub(crate) forgotten_after: SignedDuration,
 
     /// How log lines look.
     #[arg(long, env = "CARREL_LOG_FORMAT", default_value = "text", value_enum)]
@@ -112,7 +123,7 @@ pub(crate) fn truth(text: &str) -> Result<bool, String> {
 }
 
 /// A name as namespaces and Leases have it (RFC 1123 label).
-fn name(text: &str) -> Result<String, String> {
+pub(crate) fn name(text: &str) -> Result<String, String> {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if text.is_empty() || text.len() > 63 || !text.chars().all(inner) || text.starts_with('-') || text.ends_with('-') {
         return Err("must be 1 to 63 of a-z, 0-9 and -, and neither begin nor end with -".to_owned());
@@ -137,6 +148,9 @@ mod tests {
             (["carrel", "controllers", "--add-fsgroup=yes"], "must be true or false"),
             (["carrel", "controllers", "--listen=8080"], "invalid socket address"),
             (["carrel", "controllers", "--log-format=xml"], "possible values: text, json"),
+            (["carrel", "controllers", "--forgotten-after=1mo"], "must be a time span such as 30d, 2w or 12h"),
+            (["carrel", "volumes", "--unused-for=-3d"], "must not be negative"),
+            (["carrel", "volumes", "--output=xml"], "possible values: table, json"),
         ] {
             let error = Args::try_parse_from(args).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

@@ -10,13 +10,13 @@ use carrel_runtime::process::{self, Health};
 use carrel_runtime::scope::Scope;
 use futures::FutureExt;
 use futures::future::OptionFuture;
+use kube::Client;
 use kube::client::ClientBuilder;
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
 use tokio::sync::oneshot;
 use tracing::{error, info};
 
 use crate::args::ControllersArgs;
+use crate::client::{ConfigError, config};
 use crate::companions::PodSpecError;
 use crate::logs;
 use crate::routing::RoutingError;
@@ -27,10 +27,8 @@ use crate::wiring::{Chosen, Tools, work};
 pub(crate) enum StartError {
     #[error(transparent)]
     Logs(#[from] logs::FilterError),
-    #[error("can't read the kubeconfig {file}: {source}")]
-    Kubeconfig { file: String, source: Box<kube::config::KubeconfigError> },
-    #[error("no cluster to talk to: {0}; give --kubeconfig, or run in a pod with a ServiceAccount")]
-    NoCluster(#[from] Box<kube::config::InferConfigError>),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     #[error("can't make a client from the kubeconfig: {0}")]
     Client(#[from] Box<kube::Error>),
     #[error(transparent)]
@@ -46,8 +44,6 @@ pub(crate) enum StartError {
 /// Runs until the process is asked to end.
 pub(crate) fn run(args: ControllersArgs) -> Result<(), StartError> {
     logs::start(&args.log, args.log_format)?;
-    // Fails only if a provider is installed already, and then there is one.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(args))
 }
 
@@ -103,6 +99,7 @@ async fn serve(args: ControllersArgs) -> Result<(), StartError> {
         routing,
         watch_nodes: args.watch_nodes,
         volume_requests: args.volume_requests,
+        forgotten_after: args.forgotten_after,
         tensorboards: args.companions.tensorboards,
         pvc_viewers: args.companions.pvc_viewers,
     };
@@ -124,20 +121,7 @@ async fn serve(args: ControllersArgs) -> Result<(), StartError> {
 }
 
 async fn client(args: &ControllersArgs, metrics: Arc<Metrics>) -> Result<Client, StartError> {
-    let options = KubeConfigOptions { context: args.context.clone(), ..KubeConfigOptions::default() };
-    let broken = |file: String| move |source| StartError::Kubeconfig { file, source: Box::new(source) };
-    let config = match (&args.kubeconfig, &args.context) {
-        (Some(file), _) => {
-            let name = file.display().to_string();
-            let kubeconfig = Kubeconfig::read_from(file).map_err(broken(name.clone()))?;
-            Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(broken(name))?
-        }
-        (None, Some(_)) => {
-            let files = std::env::var("KUBECONFIG").unwrap_or_else(|_| "~/.kube/config".to_owned());
-            Config::from_kubeconfig(&options).await.map_err(broken(files))?
-        }
-        (None, None) => Config::infer().await.map_err(Box::new)?,
-    };
+    let config = config(args.kubeconfig.as_deref(), args.context.as_deref()).await?;
     let builder = ClientBuilder::try_from(config).map_err(Box::new)?;
     Ok(builder.with_layer(&CountRequests(metrics)).build())
 }

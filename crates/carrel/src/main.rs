@@ -1,11 +1,14 @@
 //! Carrel's one binary. Each part of the suite is a subcommand; `carrel --help` lists them.
 
+mod age;
 mod args;
+mod client;
 mod companions;
 mod controllers;
 mod docs;
 mod logs;
 mod routing;
+mod volumes;
 mod wiring;
 
 use std::process::ExitCode;
@@ -21,6 +24,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Controllers(args) => controllers::run(*args).map_err(|error| error.to_string()),
+        Command::Volumes(args) => volumes::run(&args).map_err(|error| error.to_string()),
         Command::Crds => docs::crds().map_err(|error| error.to_string()),
         Command::Reasons => docs::reasons().map_err(|error| error.to_string()),
     };

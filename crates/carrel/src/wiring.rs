@@ -17,6 +17,7 @@ use carrel_runtime::scope::Scope;
 use carrel_server::route::{OwnerKind, Routing, remove_when_leading};
 use carrel_server::servers::ServersFeed;
 use futures::future::{BoxFuture, OptionFuture, join_all};
+use jiff::SignedDuration;
 use kube::Client;
 
 /// The kinds that own routes.
@@ -34,6 +35,7 @@ pub(crate) struct Chosen {
     pub(crate) notebooks: carrel_notebook::Settings,
     pub(crate) companions: carrel_companion::Settings,
     pub(crate) volume_requests: bool,
+    pub(crate) forgotten_after: SignedDuration,
     pub(crate) tensorboards: bool,
     pub(crate) pvc_viewers: bool,
 }
@@ -53,7 +55,16 @@ pub(crate) fn work<E>(tools: &Tools, chosen: Chosen, end: &E) -> impl Future<Out
 where
     E: Future<Output = ()> + Clone + Send + Sync + 'static,
 {
-    let Chosen { routing, watch_nodes, notebooks, companions, volume_requests, tensorboards, pvc_viewers } = chosen;
+    let Chosen {
+        routing,
+        watch_nodes,
+        notebooks,
+        companions,
+        volume_requests,
+        forgotten_after,
+        tensorboards,
+        pvc_viewers,
+    } = chosen;
     let Tools { client, scope, claim, health, metrics } = tools.clone();
     let mut bounds = BoundsFeed::new(&health);
     let mut servers = ServersFeed::new(&routing, watch_nodes, &health);
@@ -71,7 +82,7 @@ where
         let watches = carrel_volume::Watches { bounds: &mut bounds, claims };
         let (client, scope, claim) = (client.clone(), scope.clone(), claim.clone());
         let (health, metrics) = (health.clone(), metrics.clone());
-        let controller = carrel_volume::Controller { client, scope, claim, health, metrics };
+        let controller = carrel_volume::Controller { client, scope, claim, health, metrics, forgotten_after };
         working.push(Box::pin(carrel_volume::start(controller, watches, end.clone())));
     }
     if let Some(claims) = claims.as_mut() {

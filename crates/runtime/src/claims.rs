@@ -80,13 +80,17 @@ impl MountingPod {
             annotations: only(metadata.annotations),
             ..ObjectMeta::default()
         };
-        let over = matches!(self.status.phase.as_deref(), Some("Succeeded" | "Failed"));
-        !over && !self.spec.volumes.is_empty()
+        !self.is_over() && !self.spec.volumes.is_empty()
     }
 
     /// The names of the claims that it mounts.
     pub fn claims(&self) -> impl Iterator<Item = &str> {
         claims(&self.spec.volumes)
+    }
+
+    /// Whether it mounts nothing any more.
+    pub fn is_over(&self) -> bool {
+        matches!(self.status.phase.as_deref(), Some("Succeeded" | "Failed"))
     }
 
     /// Whether its containers were started, so that its node has its volumes.
@@ -112,6 +116,11 @@ impl Claims {
     /// All claims.
     pub fn all(&self) -> &Shelf<PersistentVolumeClaim> {
         &self.all
+    }
+
+    /// Whether a pod that is not over mounts a claim.
+    pub fn is_mounted(&self, claim: &Key) -> bool {
+        self.mounts.has(claim)
     }
 
     /// The pods that mount a claim and are not over, in the order of their names.

@@ -1,4 +1,4 @@
-//! Who names which claim: an index beside a store, so that nobody looks through all of it.
+//! Who names which claim or snapshot: an index beside a store, so that nobody looks through all of it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -42,6 +42,17 @@ impl Index {
                 all.entry(key).or_default().insert(new.name_any());
             }
         }
+    }
+
+    /// Whether anybody names a claim.
+    pub fn has(&self, claim: &Key) -> bool {
+        self.names.lock().contains_key(claim)
+    }
+
+    /// All that name any.
+    pub fn all(&self) -> BTreeSet<Key> {
+        let all = self.names.lock();
+        all.iter().flat_map(|(of, names)| names.iter().map(|name| Key::new(&of.namespace, name))).collect()
     }
 
     /// The names of those that name a claim.

@@ -1,14 +1,18 @@
-//! What the process shows of itself. No label holds the name of an object: their number is bounded by the code.
+//! What the process shows of itself. No label holds the name of an object, so that their number is bounded by the code; only
+//! what is counted of claims has that of their namespace.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use parking_lot::Mutex;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use tower::{Layer, Service};
@@ -74,6 +78,7 @@ pub struct Metrics {
     queue_seconds: Family<ControllerLabels, Histogram>,
     leader: Gauge,
     missing_apis: Family<KindLabels, Gauge>,
+    forgotten: Arc<Counting>,
 }
 
 impl Default for Metrics {
@@ -91,6 +96,7 @@ impl Default for Metrics {
             queue_seconds: Family::new_with_constructor(histogram),
             leader: Gauge::default(),
             missing_apis: Family::default(),
+            forgotten: Arc::default(),
             registry: Registry::default(),
         };
         registry.register("api_requests", "Requests to the API server, watches included", metrics.requests.clone());
@@ -120,6 +126,7 @@ impl Default for Metrics {
             "1 while the cluster lacks a kind that the settings ask for",
             metrics.missing_apis.clone(),
         );
+        registry.register_collector(Box::new(metrics.forgotten.clone()));
         Self { registry, ..metrics }
     }
 }
@@ -161,9 +168,58 @@ impl Metrics {
         self.missing_apis.get_or_create(&KindLabels { kind }).set(i64::from(missing));
     }
 
+    /// How claims are counted that no pod mounts for long, whenever the metrics are asked for: they become so with time alone.
+    pub fn count_forgotten(&self, count: impl Fn() -> Vec<ForgottenClaims> + Send + Sync + 'static) {
+        *self.forgotten.count.lock() = Some(Box::new(count));
+    }
+
     /// Whether this process holds the lease.
     pub fn leads(&self, leads: bool) {
         self.leader.set(i64::from(leads));
+    }
+}
+
+/// The claims of a namespace that no pod mounts for long.
+#[derive(Clone, Debug)]
+pub struct ForgottenClaims {
+    /// The namespace.
+    pub namespace: String,
+    /// Whether it is known since when.
+    pub is_known: bool,
+    /// How many.
+    pub claims: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+type Count = Box<dyn Fn() -> Vec<ForgottenClaims> + Send + Sync>;
+
+/// What is counted when it is asked for.
+#[derive(Default)]
+struct Counting {
+    count: Mutex<Option<Count>>,
+}
+
+impl std::fmt::Debug for Counting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Counting")
+    }
+}
+
+impl Collector for Counting {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let counted = self.count.lock().as_ref().map(|count| count()).unwrap_or_default();
+        let mut gauge = |name: &str, unit: Option<&Unit>, help: &str, value: fn(&ForgottenClaims) -> u64| {
+            let mut metric = encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?;
+            counted.iter().try_for_each(|of| {
+                let since = if of.is_known { "known" } else { "unknown" };
+                let labels = [("namespace", of.namespace.as_str()), ("since", since)];
+                ConstGauge::new(value(of)).encode(metric.encode_family(&labels)?)
+            })
+        };
+        let help = "Claims that no pod mounts for longer than --forgotten-after, by namespace";
+        gauge("forgotten_claims", None, help, |of| of.claims)?;
+        gauge("forgotten_claims", Some(&Unit::Bytes), "The size of these claims", |of| of.bytes)
     }
 }
 

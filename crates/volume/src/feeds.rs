@@ -21,16 +21,20 @@ use kube::runtime::watcher::watcher;
 use kube::{Api, Client, ResourceExt};
 
 use crate::claim::phase;
+use crate::forgotten::Tally;
 use crate::hear::{WATCHED, listen};
 use crate::observe::{Stores, source};
 use crate::slim_class::SlimClass;
+use crate::snapshot_feed::SnapshotFeeds;
 use crate::start::Shared;
 
 /// The kinds that are watched.
 pub(crate) struct Feeds {
     requests: Feed<VolumeRequest>,
     clones: Arc<Index>,
+    tally: Arc<Tally>,
     classes: Feed<SlimClass>,
+    snapshots: SnapshotFeeds,
     evidence: Arc<Evidence>,
     hearing: Hearing,
 }
@@ -39,9 +43,13 @@ impl Feeds {
     /// The feeds, and what tells when those Events were heard that were there at first.
     pub(crate) fn new(health: &Health) -> (Self, Heard) {
         let (hearing, heard) = Hearing::new(WATCHED, health);
+        let mut requests = Feed::new("volumerequests", health);
         let mut feeds = Self {
-            requests: Feed::new("volumerequests", health),
+            // Before all others that listen: they read it.
+            snapshots: SnapshotFeeds::new(&mut requests, health),
+            requests,
             clones: Arc::default(),
+            tally: Arc::default(),
             classes: Feed::new("storageclasses", health),
             evidence: Arc::default(),
             hearing,
@@ -54,11 +62,17 @@ impl Feeds {
         (feeds, heard)
     }
 
+    /// Which claims nobody mounts.
+    pub(crate) fn tally(&self) -> Arc<Tally> {
+        self.tally.clone()
+    }
+
     pub(crate) fn stores(&self, bounds: Bounds, claims: Claims) -> Stores {
         Stores {
             requests: self.requests.store(),
             claims,
             classes: self.classes.store(),
+            snapshots: self.snapshots.snapshots(),
             bounds,
             evidence: self.evidence.clone(),
         }
@@ -67,6 +81,7 @@ impl Feeds {
     /// How a change finds its key. A claim and its VolumeRequest have one name.
     pub(crate) fn wake(&mut self, wake: &Wake<VolumeRequest>, claims: &mut ClaimsFeed) {
         self.requests.listen(wakes(wake.clone(), |request: &VolumeRequest| Some(ObjectRef::from_obj(request))));
+        self.tally.listen(&mut claims.claims, &mut self.requests);
         let sender = wake.clone();
         claims.on_claim(move |claim| sender.send_key(Some(claim.clone())));
         let (clones, sender) = (self.clones.clone(), wake.clone());
@@ -85,6 +100,7 @@ impl Feeds {
         // Classes are few and seldom change; whoever is not concerned costs no request.
         let (requests, sender) = (self.requests.store(), wake.clone());
         self.classes.listen(move |_| requests.keys().into_iter().for_each(|key| sender.send(key)));
+        self.snapshots.wake(wake);
     }
 
     /// What must be forgotten with an object: a reconcile is not called for one that is gone.
@@ -124,6 +140,7 @@ impl Feeds {
         tokio::join!(
             scope.watch(self.requests, client, everything(), metrics),
             self.classes.run(classes, metrics.clone()),
+            self.snapshots.watch(client, scope, metrics, &shared.house.wake),
             listen(self.hearing, client, scope, metrics, shared),
         );
     }

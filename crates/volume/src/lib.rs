@@ -4,10 +4,11 @@
 //! One change goes: feeds fill stores and wake keys ([`start`]); [`observe`] reads memory; [`resolve`] turns the spec once
 //! into a value that can't be wrong, or a refusal; [`obstacle`], [`growth`], [`plan`] and [`status`] compute from it;
 //! `reconcile` writes what differs, and `judge` asks before a claim is made or grown where a quota bounds it. Only `feeds`,
-//! `hear`, `judge`, `reconcile` and `start` do I/O.
+//! `snapshot_feed`, `hear`, `judge`, `reconcile` and `start` do I/O.
 
 pub mod claim;
 mod feeds;
+pub mod forgotten;
 pub mod growth;
 mod hear;
 mod judge;
@@ -20,6 +21,8 @@ mod rejection;
 pub mod resolve;
 pub mod room;
 pub mod slim_class;
+pub mod snapshot;
+mod snapshot_feed;
 mod start;
 pub mod status;
 #[cfg(test)]

@@ -16,6 +16,8 @@ use kube::ResourceExt;
 use crate::claim::Claim;
 use crate::room::Judged;
 use crate::slim_class::SlimClass;
+use crate::snapshot::Snapshot;
+use crate::snapshot_feed::Snapshots;
 
 /// A VolumeRequest and its claim, as last seen.
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ pub struct Observed {
     pub classes: Vec<Arc<SlimClass>>,
     /// The claim to clone, if one is named and there.
     pub source: Option<Arc<PersistentVolumeClaim>>,
+    /// The snapshot to restore, if one is named.
+    pub snapshot: Option<Snapshot>,
     /// What Events say of the claim, by reason.
     pub said: BTreeMap<String, String>,
     /// What bounds its namespace.
@@ -86,6 +90,8 @@ pub struct Stores {
     pub claims: Claims,
     /// StorageClasses.
     pub classes: Shelf<SlimClass>,
+    /// VolumeSnapshots, where the cluster has them.
+    pub snapshots: Snapshots,
     /// What bounds each namespace.
     pub bounds: Bounds,
     /// What Events say of claims.
@@ -110,6 +116,7 @@ impl Stores {
             users: self.users(&key),
             classes: self.classes.state(),
             source,
+            snapshot: snapshot_source(&request).map(|name| self.snapshots.find(&key.namespace, name)),
             limits: self.bounds.of(&key.namespace),
             judged: Judged::Not,
             request,
@@ -127,6 +134,12 @@ impl Stores {
 pub(crate) fn source(request: &VolumeRequest) -> Option<&str> {
     let Source { claim, .. } = request.spec.valid()?.source.as_ref()?;
     claim.as_deref()
+}
+
+/// The VolumeSnapshot that a VolumeRequest wants to restore.
+pub(crate) fn snapshot_source(request: &VolumeRequest) -> Option<&str> {
+    let Source { snapshot, .. } = request.spec.valid()?.source.as_ref()?;
+    snapshot.as_deref()
 }
 
 /// Who a pod is to a person.

@@ -8,6 +8,7 @@ use crate::claim::{asked, capacity, is_larger};
 use crate::observe::Observed;
 use crate::resolve::{From, Refusal, Resolved};
 use crate::slim_class::{SlimClass, default_class};
+use crate::snapshot;
 
 /// Why the claim can't be made.
 pub fn obstacle(observed: &Observed, resolved: &Resolved) -> Option<Refusal> {
@@ -62,11 +63,17 @@ fn source(observed: &Observed, class: &SlimClass, resolved: &Resolved) -> Option
             "the driver {driver} of the StorageClass {name} can't copy volumes; name another class, or leave source out"
         ));
     }
-    let From::Claim(name) = from else { return None };
-    let Some(source) = &observed.source else {
-        let message = format!("there is no claim {name} in the namespace to clone; it goes on when there is");
-        return Some(Refusal::new(Reason::SourceMissing, message));
+    let name = match from {
+        From::Claim(name) => name,
+        From::Snapshot(name) => return snapshot::obstacle(name, observed.snapshot.as_ref()?, class, resolved),
     };
+    let missing = |message: String| Some(Refusal::new(Reason::SourceMissing, message));
+    let Some(source) = &observed.source else {
+        return missing(format!("there is no claim {name} in the namespace to clone; it goes on when there is"));
+    };
+    if source.metadata.deletion_timestamp.is_some() {
+        return missing(format!("the claim {name} is being deleted, and can't be cloned; name another one"));
+    }
     let mode = volume_mode(source);
     if mode != resolved.volume_mode.as_str() {
         let asked = resolved.volume_mode.as_str();

@@ -69,14 +69,25 @@ pub fn plan(observed: &Observed, resolved: &Result<Resolved, Refusal>) -> Plan {
     }
     let Ok(resolved) = resolved else { return Plan { finalizer: None, step: Step::Nothing } };
     let step = step(observed, resolved);
-    // Only what has a claim needs holding, or is about to.
-    let has_claim = observed.in_flight || matches!(observed.claim, Claim::Ours(_)) || step != Step::Nothing;
+    // Only what has a claim needs holding, or is about to: one that lost the room for it, when it was marked already, is let
+    // go again.
+    let has_claim = observed.in_flight || is_ours(observed) || step != Step::Nothing;
     let finalizer = match (deletes && has_claim, marked) {
         (true, false) => Some(Finalizer::Set),
-        (_, true) if !deletes => Some(Finalizer::Remove),
+        (false, true) => Some(Finalizer::Remove),
         _ => None,
     };
     Plan { finalizer, step }
+}
+
+/// Whether the claim is this VolumeRequest's, though it may be on its way out.
+fn is_ours(observed: &Observed) -> bool {
+    let uid = observed.request.metadata.uid.as_deref().unwrap_or_default();
+    match &observed.claim {
+        Claim::Ours(_) => true,
+        Claim::Leaving(claim) => belongs_to(claim, uid),
+        Claim::Missing | Claim::Orphan(_) | Claim::Foreign { .. } => false,
+    }
 }
 
 fn off(marked: bool) -> Option<Finalizer> {
@@ -167,7 +178,7 @@ pub fn lint(observed: &Observed, plan: &Plan) -> Vec<Flaw> {
     {
         flaws.push(Flaw::UnaskedDelete(name.clone()));
     }
-    if plan.finalizer == Some(Finalizer::Remove) && deletes && (is_ours || observed.in_flight) {
+    if plan.finalizer == Some(Finalizer::Remove) && observed.deletes() && (is_ours || observed.in_flight) {
         flaws.push(Flaw::Forgets);
     }
     let adopts = matches!(plan.step, Step::Adopt(_));

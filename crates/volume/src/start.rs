@@ -10,16 +10,18 @@ use carrel_runtime::claims::ClaimsFeed;
 use carrel_runtime::hearing::Heard;
 use carrel_runtime::hush::Hush;
 use carrel_runtime::lease::Claim;
-use carrel_runtime::metrics::Metrics;
+use carrel_runtime::metrics::{ForgottenClaims, Metrics};
 use carrel_runtime::process::Health;
 use carrel_runtime::runner::Runner;
 use carrel_runtime::scope::Scope;
 use carrel_runtime::statuses::Statuses;
 use carrel_runtime::turns::Turns;
 use carrel_runtime::wake::queue;
+use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 
 use crate::feeds::Feeds;
+use crate::forgotten::Forgotten;
 use crate::observe::Stores;
 use crate::reconcile::{House, reconcile};
 
@@ -38,6 +40,8 @@ pub struct Controller {
     pub health: Health,
     /// Where it counts.
     pub metrics: Arc<Metrics>,
+    /// How long no pod must mount a claim until metrics count it as forgotten.
+    pub forgotten_after: SignedDuration,
 }
 
 /// The watches that it has in common with other controllers.
@@ -54,7 +58,7 @@ pub fn start<E>(controller: Controller, watches: Watches<'_>, end: E) -> impl Fu
 where
     E: Future<Output = ()> + Clone + Send + Sync + 'static,
 {
-    let Controller { client, scope, claim, health, metrics } = controller;
+    let Controller { client, scope, claim, health, metrics, forgotten_after } = controller;
     let Watches { bounds, claims } = watches;
     let (mut feeds, heard) = Feeds::new(&health);
     let (wake, keys) = queue::<VolumeRequest>();
@@ -75,6 +79,7 @@ where
     let house = shared.clone();
     bounds.on_room(move |namespace| house.house.reopen(namespace));
     feeds.forget(&shared, claims);
+    let tally = feeds.tally();
 
     async move {
         let runner = async {
@@ -83,6 +88,18 @@ where
                 () = end.clone() => return,
             }
             shared.house.line_up();
+            // Only now: with a part of the pods, claims would seem to be mounted by none.
+            let claims = stores.claims.clone();
+            metrics.count_forgotten(move || {
+                let counted = tally.count(forgotten_after, Timestamp::now(), |claim| claims.is_mounted(claim));
+                let line = |((namespace, is_known), Forgotten { claims, bytes })| ForgottenClaims {
+                    namespace,
+                    is_known,
+                    claims,
+                    bytes,
+                };
+                counted.into_iter().map(line).collect()
+            });
             let house = shared.clone();
             Runner {
                 name: NAME,
@@ -119,6 +136,7 @@ async fn filled(stores: &Stores, heard: Heard) -> Option<()> {
     stores.requests.wait_until_ready().await.ok()?;
     stores.claims.wait_until_ready().await?;
     stores.classes.wait_until_ready().await.ok()?;
+    stores.snapshots.wait_until_ready().await?;
     stores.bounds.wait_until_ready().await?;
     heard.all().await
 }

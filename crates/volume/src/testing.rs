@@ -11,10 +11,11 @@ use kube::ResourceExt;
 use serde::Deserialize;
 
 use crate::claim::Claim;
-use crate::observe::{Observed, user};
+use crate::observe::{Observed, snapshot_source, user};
 use crate::rejection::rejection;
 use crate::room::Judged;
 use crate::slim_class::SlimClass;
+use crate::snapshot::{Found, SlimContent, SlimSnapshot, Snapshot};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -22,6 +23,10 @@ struct Story {
     request: VolumeRequest,
     claim: Option<PersistentVolumeClaim>,
     source: Option<PersistentVolumeClaim>,
+    snapshot: Option<SlimSnapshot>,
+    content: Option<SlimContent>,
+    #[serde(default)]
+    no_snapshots: bool,
     #[serde(default)]
     classes: Vec<SlimClass>,
     #[serde(default)]
@@ -52,9 +57,17 @@ pub(crate) fn story(text: &str) -> Observed {
         users: story.pods.iter().map(user).collect(),
         classes: story.classes.into_iter().map(Arc::new).collect(),
         source: story.source.map(Arc::new),
+        snapshot: snapshot_source(&story.request).map(|_| Snapshot {
+            snapshot: if story.no_snapshots { Found::Unserved } else { found(story.snapshot) },
+            content: found(story.content),
+        }),
         said: story.said,
         limits: Limits { quotas: story.quotas.into_iter().map(Arc::new).collect(), ranges: 0 },
         judged,
         request: Arc::new(story.request),
     }
+}
+
+fn found<K>(object: Option<K>) -> Found<K> {
+    object.map_or(Found::Missing, |object| Found::There(Arc::new(object)))
 }

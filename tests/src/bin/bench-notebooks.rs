@@ -2,20 +2,19 @@
 //!
 //! Prints figures and asserts none: times are another machine's tomorrow.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use carrel_api::notebook::Notebook;
 use carrel_tests::crowd::{Count, Object, create_all, notebook, pod, runs};
-use carrel_tests::{Audit, Controllers, Desk, given};
+use carrel_tests::figures::{at_rest, line, memory, number, restart, seconds, start, tenths};
+use carrel_tests::{Audit, Desk, given};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{Event, Pod, Secret, Service};
 use kube::api::{DeleteParams, ListParams};
 use kube::core::ApiResource;
 use serde_json::json;
 
-const REST: Duration = Duration::from_mins(1);
 const SINGLES: usize = 50;
 /// The most that get a new image.
 const RENEWED: usize = 1000;
@@ -59,16 +58,7 @@ async fn main() -> Result<()> {
         at_rest(&audit).await?;
     }
 
-    controllers.stop().await?;
-    let (before, restarted) = (audit.writes(&desk.namespace)?.len(), Instant::now());
-    let controllers = start()?;
-    controllers.ready().await?;
-    let filled = restarted.elapsed();
-    tokio::time::sleep(Duration::from_secs(10)).await;
-    Audit::settle().await;
-    let writes = audit.writes(&desk.namespace)?.len() - before;
-    line("restart: caches filled after", &format!("{}, {writes} writes", seconds(filled)));
-    line("memory after the restart (VmRSS)", &memory(&controllers)?);
+    let _controllers = restart(controllers, &audit, &desk.namespace).await?;
 
     let before = audit.writes(&desk.namespace)?.len();
     let mut singles = singles(&desk, count).await?;
@@ -104,42 +94,6 @@ async fn others(count: usize) -> Result<Others> {
     let alone = notebooks_alone(count).await?;
     line("the Notebooks themselves, no controller", &seconds(alone));
     Ok(Others { bare, alone })
-}
-
-fn number(name: &str) -> Result<usize> {
-    given(name)?.parse().with_context(|| format!("{name} is no number"))
-}
-
-async fn at_rest(audit: &Audit) -> Result<()> {
-    tokio::time::sleep(Duration::from_secs(10)).await;
-    let at_rest = audit.within(REST).await?;
-    let others = at_rest.iter().filter(|request| !request.is_renewal()).count();
-    line("requests at rest in 60 s", &format!("{others}, and {} renewals", at_rest.len() - others));
-    Ok(())
-}
-
-fn line(what: &str, figure: &str) {
-    println!("{what:<40} {figure}");
-}
-
-fn seconds(duration: Duration) -> String {
-    format!("{:.1} s", duration.as_secs_f64())
-}
-
-fn tenths(sum: usize, count: usize) -> String {
-    format!("{}.{}", sum / count, sum * 10 / count % 10)
-}
-
-fn start() -> Result<Controllers> {
-    // As it runs in a cluster: all namespaces, with its lease.
-    Controllers::start_as_deployed(&PathBuf::from(given("CARREL_KUBECONFIG")?), &["--log=warn"])
-}
-
-fn memory(controllers: &Controllers) -> Result<String> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", controllers.pid()))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(format!("{} MiB", kilobytes / 1024))
 }
 
 /// The children of that many notebooks, made by a client that does nothing else. How long until all are there.

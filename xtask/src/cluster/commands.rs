@@ -48,7 +48,7 @@ pub enum Action {
         #[arg(long, conflicts_with = "name")]
         all: bool,
     },
-    /// Give a running cluster the CRDs of another project, whose kinds Carrel's routes are.
+    /// Give a running cluster the CRDs of other projects: kinds that Carrel's routes are, or VolumeSnapshots.
     Install {
         /// Whose CRDs.
         #[arg(required = true)]
@@ -94,7 +94,7 @@ pub fn run(action: Action) -> Result<()> {
             let cluster = Cluster::open(&named.name)?;
             for project in projects {
                 cluster.install(project, yes)?;
-                println!("{}", project.crd());
+                project.crds().iter().for_each(|crd| println!("{crd}"));
             }
         }
         Action::Status => {

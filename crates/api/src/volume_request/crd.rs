@@ -34,6 +34,8 @@ fn columns() -> Value {
         column("Modes", ".status.accessModes", "The access modes of the claim.", false),
         age(),
         column("Used by", ".status.usedBy[*].name", "Who mounts it.", true),
+        {"name": "Unused", "type": "date", "jsonPath": ".status.unusedSince", "priority": 1,
+            "description": "For how long no pod mounts it."},
         column("Node", ".status.node", "The node that it is on.", true),
         column("Reclaim", ".spec.reclaim", "What becomes of the data when the VolumeRequest is deleted.", true),
     ])

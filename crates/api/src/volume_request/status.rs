@@ -50,6 +50,13 @@ pub struct VolumeRequestStatus {
     /// The pods that mount it, by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub used_by: Vec<UsedBy>,
+    /// Since when no pod mounts it, as far as Carrel saw: when the claim was made if none ever did. Absent while one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "time")]
+    pub unused_since: Option<Timestamp>,
+    /// Who mounted it last; absent while somebody does, and if nobody was ever seen to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_by: Option<UsedBy>,
 }
 
 impl VolumeRequestStatus {

@@ -97,6 +97,7 @@ prop_compose! {
         quota in any::<bool>(),
         refused in any::<bool>(),
         fits in any::<bool>(),
+        snapshot in prop::option::of(any::<bool>()),
     ) -> String {
         let class = |name: &&str| json!({"metadata": {"name": name, "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
             "provisioner": "p", "allowVolumeExpansion": grows, "volumeBindingMode": "WaitForFirstConsumer"});
@@ -104,6 +105,12 @@ prop_compose! {
         let mut story = json!({"request": request, "claim": claim, "classes": classes.iter().map(class).collect::<Vec<_>>(), "pods": pods, "fits": fits});
         if source {
             story["source"] = json!({"metadata": {"name": "s"}, "spec": {"resources": {"requests": {"storage": "2Gi"}}}});
+        }
+        if let Some(ready) = snapshot {
+            let status = json!({"readyToUse": ready, "restoreSize": "1Gi", "boundVolumeSnapshotContentName": "c"});
+            story["snapshot"] = json!({"metadata": {"name": "s", "namespace": "a"}, "status": status});
+            let of = json!({"namespace": "a", "name": "s"});
+            story["content"] = json!({"metadata": {"name": "c"}, "spec": {"driver": "p", "volumeSnapshotRef": of}});
         }
         if said {
             story["said"] = json!({"ProvisioningFailed": "no", "VolumeResizeFailed": "no"});

@@ -1,5 +1,6 @@
 //! What is said of a VolumeRequest: what its claim has, who uses it, and one reason with a sentence.
 
+mod memory;
 pub(crate) mod resized;
 pub(crate) mod why;
 
@@ -59,6 +60,7 @@ pub fn status(
         Claim::Missing | Claim::Orphan(_) | Claim::Foreign { .. } => None,
     };
     let owned = |text: Option<&str>| text.map(str::to_owned);
+    let memory = memory::memory(observed, claim, now);
     VolumeRequestStatus {
         conditions,
         reason: first,
@@ -70,6 +72,8 @@ pub fn status(
         access_modes: claim.and_then(|claim| claim.spec.as_ref()?.access_modes.clone()).unwrap_or_default(),
         node: claim.and_then(|claim| node(observed, claim)),
         used_by: claim.map(|_| observed.users.clone()).unwrap_or_default(),
+        unused_since: memory.unused_since,
+        last_used_by: memory.last_used_by,
     }
 }
 
@@ -96,6 +100,10 @@ pub fn may_wait(before: &VolumeRequestStatus, after: &VolumeRequestStatus) -> bo
 /// When a condition's status last changed: stays what it was while the status does.
 fn transition(before: Option<&Condition>, is: bool, now: Timestamp) -> Timestamp {
     let kept = before.filter(|before| (before.status == "True") == is).map(|before| before.last_transition_time);
-    // A Kubernetes time has whole seconds; a finer one would differ from itself once stored.
-    kept.unwrap_or_else(|| Timestamp::from_second(now.as_second()).unwrap_or(now))
+    kept.unwrap_or_else(|| whole_seconds(now))
+}
+
+/// A Kubernetes time has whole seconds; a finer one would differ from itself once stored.
+fn whole_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use carrel_tests::{Audit, Controllers, Desk, eventually};
+use carrel_tests::{Audit, Controllers, Desk, eventually, install, remove};
 use serde_json::json;
 use tokio::sync::OnceCell;
 use xtask::cluster::Foreign;
 
-use super::{HEADERS, REWRITE, TO_GATEWAY, becomes, install, notebook, remove, route, told};
+use super::{HEADERS, REWRITE, TO_GATEWAY, becomes, notebook, route, told};
 
 const KIND: &str = "HTTPRoute";
 

@@ -6,7 +6,7 @@ mod istio;
 
 use anyhow::{Context, Result, ensure};
 use carrel_api::notebook::{Condition, Notebook};
-use carrel_tests::{Desk, eventually, kubectl};
+use carrel_tests::{Desk, eventually, install};
 use kube::api::{Api, DynamicObject};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
@@ -18,22 +18,6 @@ const HEADERS: &str = "notebooks.kubeflow.org/http-headers-request-set";
 
 /// Carrel's arguments for the Gateway that these tests name; there is none, which is no matter of Carrel's.
 pub(crate) const TO_GATEWAY: [&str; 2] = ["--routing=gateway", "--gateway=infra/public"];
-
-/// Gives the cluster the CRD of a project.
-pub(crate) async fn install(foreign: Foreign) -> Result<()> {
-    let file = tempfile::NamedTempFile::new()?;
-    std::fs::write(file.path(), foreign.manifest(true)?)?;
-    let path = file.path().to_str().context("a path that is no text")?;
-    kubectl(&["apply", "--server-side", "--field-manager=tests", "-f", path])?;
-    let crd = format!("crd/{}", foreign.crd());
-    // kubectl gives up at once on one that has no conditions yet.
-    eventually(&crd, async || kubectl(&["wait", "--for=condition=Established", &crd, "--timeout=10s"]).map(drop)).await
-}
-
-/// Takes the CRD of a project away, and all objects with it.
-fn remove(foreign: Foreign) -> Result<()> {
-    kubectl(&["delete", "crd", foreign.crd(), "--ignore-not-found", "--timeout=60s"]).map(drop)
-}
 
 /// A Desk on a cluster that has Istio's CRD, with Carrel routing by it.
 pub(crate) async fn istio(arguments: &[&str]) -> Result<Desk> {

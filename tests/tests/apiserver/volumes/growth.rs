@@ -82,3 +82,25 @@ async fn growth_that_does_not_fit_leaves_the_claim_as_it_is() -> Result<()> {
     assert_eq!(size(&claim(&desk, "data").await?), "5Gi");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_driver_that_fails_is_told_in_its_words_until_it_works() -> Result<()> {
+    let desk = Desk::new().await?;
+    let class = OwnClass::new(&desk, true).await?;
+    let driver = class.driver();
+    driver.fails(Some("no disk left"));
+    ask(&desk, "data", json!({"size": "1Gi", "storageClassName": class.name})).await?;
+    let words = said(&desk, "data", Reason::ProvisioningFailed).await?;
+    assert_eq!(words, "the driver can't make the volume, and tries again: no disk left");
+    driver.fails(None);
+    ready(&desk, "data").await?;
+
+    driver.fails(Some("the pool is full"));
+    change(&desk, "data", json!({"spec": {"size": "3Gi"}})).await?;
+    let words = said(&desk, "data", Reason::ResizeFailed).await?;
+    assert_eq!(words, "the driver can't grow the volume from 1Gi to 3Gi: the pool is full");
+    driver.fails(None);
+    let grown = |status: &VolumeRequestStatus| status.capacity.as_deref() == Some("3Gi") && status.reason.is_none();
+    until(&desk, "data", "3Gi", grown).await?;
+    Ok(())
+}

@@ -1,8 +1,12 @@
 //! VolumeRequests: judged before they are made, grown where that is possible, and never a byte lost that nobody gave up.
 
+mod driver;
 mod ending;
+mod forgotten;
 mod growth;
+mod room;
 mod rules;
+mod snapshots;
 
 use std::time::Duration;
 
@@ -30,7 +34,7 @@ impl<'a> OwnClass<'a> {
 
     async fn make(&self, grows: bool) -> Result<()> {
         let class =
-            json!({"metadata": {"name": self.name}, "provisioner": "none.example.org", "allowVolumeExpansion": grows});
+            json!({"metadata": {"name": self.name}, "provisioner": driver::NAME, "allowVolumeExpansion": grows});
         let classes = Api::<StorageClass>::all(self.desk.client.clone());
         classes.create(&PostParams::default(), &serde_json::from_value(class)?).await?;
         Ok(())
@@ -41,7 +45,7 @@ impl<'a> OwnClass<'a> {
         let name = format!("{}-{claim}", self.name);
         let volume = json!({"metadata": {"name": name, "labels": {"of": self.name}}, "spec": {
             "accessModes": ["ReadWriteOnce"], "capacity": {"storage": size}, "storageClassName": self.name,
-            "csi": {"driver": "none.example.org", "volumeHandle": name},
+            "csi": {"driver": driver::NAME, "volumeHandle": name},
             "claimRef": {"namespace": self.desk.namespace, "name": claim}}});
         let volumes = Api::<PersistentVolume>::all(self.desk.client.clone());
         volumes.create(&PostParams::default(), &serde_json::from_value(volume)?).await?;
@@ -63,6 +67,9 @@ impl Drop for OwnClass<'_> {
         let _ = carrel_tests::kubectl(&["delete", "storageclass", &self.name, "--wait=false"]);
         let _ =
             carrel_tests::kubectl(&["delete", "persistentvolumes", "-l", &format!("of={}", self.name), "--wait=false"]);
+        // There is no such kind where no test brought it.
+        let contents = ["delete", "volumesnapshotcontents", "-l", &format!("of={}", self.name), "--wait=false"];
+        let _ = carrel_tests::kubectl(&contents);
     }
 }
 

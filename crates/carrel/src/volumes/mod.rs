@@ -1,0 +1,103 @@
+//! `carrel volumes`: claims that no pod mounts for long, with what is known of them. It deletes nothing.
+
+mod read;
+mod rows;
+mod table;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use jiff::{SignedDuration, Timestamp};
+use kube::Client;
+
+use crate::age::{short, span};
+use crate::args::name;
+use crate::client::{ConfigError, config};
+use read::ReadError;
+use rows::{Row, rows};
+
+#[derive(Debug, Args)]
+pub(crate) struct VolumesArgs {
+    /// The claims of this namespace alone; of all namespaces if absent.
+    #[arg(short, long, value_parser = name)]
+    namespace: Option<String>,
+
+    /// The kubeconfig file; $KUBECONFIG, ~/.kube/config or the pod's ServiceAccount if absent.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+
+    /// The context of the kubeconfig to use; its current one if absent.
+    #[arg(long)]
+    context: Option<String>,
+
+    /// List claims that no pod mounts for at least this long, such as 30d, 2w or 12h. Where nobody knows since when, the age of
+    /// the claim counts.
+    #[arg(long, default_value = "30d", value_parser = span, value_name = "TIME")]
+    unused_for: SignedDuration,
+
+    /// How they are printed.
+    #[arg(short, long, default_value = "table", value_enum, value_name = "FORMAT")]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Output {
+    /// A line a claim, for people.
+    Table,
+    /// A JSON array, for machines.
+    Json,
+}
+
+/// Why the claims can't be listed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ListError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("can't make a client from the kubeconfig: {0}")]
+    Client(#[from] Box<kube::Error>),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("can't write the list: {0}")]
+    Write(#[from] io::Error),
+}
+
+/// Prints the list.
+pub(crate) fn run(args: &VolumesArgs) -> Result<(), ListError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let found = runtime.block_on(async {
+        let config = config(args.kubeconfig.as_deref(), args.context.as_deref()).await?;
+        let client = Client::try_from(config).map_err(Box::new)?;
+        Ok::<_, ListError>(read::read(&client, args.namespace.as_deref()).await?)
+    })?;
+    let now = Timestamp::now();
+    let rows = rows(&found, args.unused_for, now);
+    let mut out = io::stdout().lock();
+    let printed = match args.output {
+        Output::Json => serde_json::to_string_pretty(&rows).map_err(io::Error::other)? + "\n",
+        Output::Table if rows.is_empty() => String::new(),
+        Output::Table => table::table(&rows, now),
+    };
+    match out.write_all(printed.as_bytes()) {
+        // Whoever reads has enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+        written => written?,
+    }
+    // Beside the list, so that what reads the list has nothing else in it.
+    eprintln!("{}", sum(&rows, found.claims.len(), args));
+    Ok(())
+}
+
+/// What was found, in a sentence.
+fn sum(rows: &[Row], of: usize, args: &VolumesArgs) -> String {
+    let place = args.namespace.as_ref().map_or("all namespaces".to_owned(), |name| format!("the namespace {name}"));
+    let bytes: u128 = rows.iter().map(|row| u128::from(row.bytes)).sum();
+    let tenths = (bytes * 10) >> 30;
+    format!(
+        "{} of the {of} claims of {place} ({}.{} GiB) are mounted by no pod for {} or longer",
+        rows.len(),
+        tenths / 10,
+        tenths % 10,
+        short(args.unused_for)
+    )
+}
