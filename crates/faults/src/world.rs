@@ -68,13 +68,16 @@ impl<S: Scene> World<S> {
     pub(crate) async fn rest(&mut self) {
         for _ in 0..300 {
             let away = self.server().away();
+            let seen = self.server().objects.log.len();
             if away.is_none() {
                 S::work(&mut self.server().objects);
                 self.running.keep_up(&self.server, &self.trouble);
             }
             if self.running.process.is_woken() || self.again == Some(Duration::ZERO) {
                 self.again = self.reconcile().await;
-            } else if away.is_none() && self.running.catch_up(&self.server, &self.trouble) {
+            } else if away.is_none() && self.running.catch_up(&self.server, &self.trouble)
+                || self.server().objects.log.len() > seen
+            {
             } else if let Some(wait) = self.again.replace(Duration::ZERO) {
                 tokio::time::sleep(wait).await;
             } else if let Some(away) = away {

@@ -28,9 +28,9 @@ use crate::start::Shared;
 
 /// The kinds that are watched.
 pub(crate) struct Feeds {
-    requests: Feed<VolumeRequest>,
+    pub(crate) requests: Feed<VolumeRequest>,
     clones: Arc<Index>,
-    classes: Feed<SlimClass>,
+    pub(crate) classes: Feed<SlimClass>,
     evidence: Arc<Evidence>,
     hearing: Hearing,
 }

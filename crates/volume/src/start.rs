@@ -68,6 +68,7 @@ where
             hush: Hush::default(),
             turns: Turns::default(),
             wake: wake.clone(),
+            clock: jiff::Timestamp::now,
         },
         backoff: Arc::default(),
     });
