@@ -54,13 +54,16 @@ impl Wanted {
         let (name, mark) = (object.name_any(), K::WORDS.mark.to_owned());
         let child = K::child_name(&name);
         selector.insert(mark.clone(), child.clone());
+        let mut metadata = child_metadata(object, &child, K::WORDS.mark);
+        // The watch of Deployments selects by it.
+        metadata.labels.get_or_insert_default().insert(mark.clone(), child);
         let mut annotations = BTreeMap::from([(mark, name)]);
         if let Some(request) = object.annotations().get(RESTART_REQUESTED) {
             // Each new value is another template, and so another pod.
             annotations.insert(RESTART_REQUESTED.to_owned(), request.clone());
         }
         Self {
-            metadata: child_metadata(object, &child, K::WORDS.mark),
+            metadata,
             labels: selector.clone(),
             selector,
             annotations,
