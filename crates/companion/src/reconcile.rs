@@ -244,3 +244,6 @@ async fn write_status<K: Companion>(
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod faults;

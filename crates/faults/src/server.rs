@@ -78,7 +78,7 @@ async fn answer(request: Request<Body>, server: &Mutex<Server>) -> Result<Respon
     let asked = Asked { method, path, query, content, body };
     let (fault, (mut code, mut reply)) = {
         let mut server = server.lock().unwrap();
-        assert!(!server.hung, "a process whose claim is over writes");
+        assert!(!server.hung, "a process whose claim is over writes: {} {}", asked.method, asked.path);
         let at = server.requests;
         server.requests += 1;
         if server.away == Some(at) {
