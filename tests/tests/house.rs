@@ -62,7 +62,9 @@ fn what_may_not_know_what_does_not() {
     }
     forbid("carrel-api", &["tokio", "kube-client", "kube-runtime", "hyper", "carrel-runtime"]);
     forbid("carrel-runtime", &["carrel-api", "clap", "tracing-subscriber"]);
+    forbid("carrel-faults", &["carrel-api", "carrel-server", "carrel-companion", "clap"]);
     for one in controllers {
+        forbid("carrel-faults", &[one]);
         forbid("carrel-api", &[one]);
         forbid("carrel-runtime", &[one]);
         forbid(one, &["clap", "carrel"]);
@@ -73,7 +75,7 @@ fn what_may_not_know_what_does_not() {
     for (name, known) in &all {
         let outside = !["xtask", "carrel-tests"].contains(&name.as_str());
         if outside {
-            forbid(name, &["xtask", "carrel-tests", "anyhow"]);
+            forbid(name, &["xtask", "carrel-tests", "carrel-faults", "anyhow"]);
         }
         for never in ["openssl", "native-tls", "aws-lc-rs", "chrono", "serde_yaml"] {
             assert!(!known.contains(never), "{name} must not know {never} (deny.toml)");

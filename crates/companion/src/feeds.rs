@@ -26,9 +26,9 @@ use crate::{Companion, Settings};
 
 /// The kinds that are watched.
 pub(crate) struct Feeds<K: Companion> {
-    objects: Feed<K>,
-    deployments: Feed<Deployment>,
-    pods: Feed<SlimPod>,
+    pub(crate) objects: Feed<K>,
+    pub(crate) deployments: Feed<Deployment>,
+    pub(crate) pods: Feed<SlimPod>,
     own: Arc<Index>,
     mounts: Arc<Index>,
     evidence: Arc<Evidence>,

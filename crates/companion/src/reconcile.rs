@@ -250,3 +250,6 @@ async fn write_status<K: Companion>(
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod faults;

@@ -26,9 +26,9 @@ use crate::start::Shared;
 
 /// The kinds that are watched.
 pub(crate) struct Feeds {
-    notebooks: Feed<Notebook>,
-    stateful_sets: Feed<StatefulSet>,
-    pods: Feed<SlimPod>,
+    pub(crate) notebooks: Feed<Notebook>,
+    pub(crate) stateful_sets: Feed<StatefulSet>,
+    pub(crate) pods: Feed<SlimPod>,
     evidence: Arc<Evidence>,
     hearing: Hearing,
 }

@@ -140,7 +140,8 @@ impl Claims {
 pub struct ClaimsFeed {
     /// PersistentVolumeClaims.
     pub claims: Feed<PersistentVolumeClaim>,
-    pods: Feed<MountingPod>,
+    /// Pods that mount one.
+    pub pods: Feed<MountingPod>,
     mounts: Arc<Index>,
 }
 

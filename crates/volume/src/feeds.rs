@@ -30,10 +30,10 @@ use crate::start::Shared;
 
 /// The kinds that are watched.
 pub(crate) struct Feeds {
-    requests: Feed<VolumeRequest>,
+    pub(crate) requests: Feed<VolumeRequest>,
     clones: Arc<Index>,
     tally: Arc<Tally>,
-    classes: Feed<SlimClass>,
+    pub(crate) classes: Feed<SlimClass>,
     snapshots: SnapshotFeeds,
     evidence: Arc<Evidence>,
     hearing: Hearing,

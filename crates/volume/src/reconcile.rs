@@ -36,6 +36,8 @@ pub(crate) struct House {
     pub(crate) hush: Hush,
     pub(crate) turns: Turns<Refusal>,
     pub(crate) wake: Wake<VolumeRequest>,
+    /// The wall clock.
+    pub(crate) clock: fn() -> Timestamp,
 }
 
 /// The plural of claims, by which the ledger knows them.
@@ -87,7 +89,7 @@ pub(crate) async fn reconcile(request: Arc<VolumeRequest>, house: &House) -> Res
         // It is gone, or held by others for whom this says enough.
         return Ok(next);
     }
-    let status = status(&observed, &resolved, &plan, Outcome { failed: failed.as_ref() }, Timestamp::now());
+    let status = status(&observed, &resolved, &plan, Outcome { failed: failed.as_ref() }, (house.clock)());
     let busy = house.wake.len() > MANY;
     if failed.is_none()
         && status != observed.status
@@ -227,3 +229,6 @@ async fn write_status(
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod faults;

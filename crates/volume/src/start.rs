@@ -72,6 +72,7 @@ where
             hush: Hush::default(),
             turns: Turns::default(),
             wake: wake.clone(),
+            clock: Timestamp::now,
         },
         backoff: Arc::default(),
     });

@@ -1,0 +1,140 @@
+//! One process of the controller of a kind of companion.
+
+use std::sync::Arc;
+
+use carrel_api::vocabulary::{NOTEBOOK, NOTEBOOK_NAME, PVC_VIEWER, TENSORBOARD};
+use carrel_faults::{Keys, NAMESPACE, Parts, Process, Watch, give};
+use carrel_runtime::bounds::BoundsFeed;
+use carrel_runtime::claims::ClaimsFeed;
+use carrel_runtime::feed::Feed;
+use carrel_runtime::metrics::Metrics;
+use carrel_runtime::process::Health;
+use carrel_runtime::wake::wakes;
+use carrel_server::route::{Istio, Presence, RouteStore, Routes, Routing, VirtualService};
+use carrel_server::servers::{ServersFeed, owner};
+use k8s_openapi::api::core::v1::Service;
+use kube::Resource;
+use kube::runtime::watcher::Event;
+use serde_json::Value;
+
+use super::super::*;
+use super::scene::{CLAIMS, DEPLOYMENTS, IRIS, PODS, QUOTAS, ROUTES, SERVICES, Told};
+use crate::feeds::Feeds;
+use crate::start::{Shared, Watches};
+
+/// One process of the controller of a kind of companion.
+pub(super) struct Desk<K: Companion> {
+    shared: Arc<Shared<K>>,
+    feeds: Feeds<K>,
+    /// What the watches of all servers have, by hand: the routes' own waits for their CRD.
+    services: Feed<Service>,
+    routes: Feed<VirtualService>,
+    claims: ClaimsFeed,
+    bounds: BoundsFeed,
+    keys: Keys<K>,
+}
+
+/// The watch of everybody's pods, for who mounts which claim.
+const MOUNTING: &str = "pods (with claims)";
+
+fn is_ours(child: &Value) -> bool {
+    child["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "carrel"
+}
+
+fn is_marked<K: Companion>(object: &Value) -> bool {
+    !object["metadata"]["labels"][K::WORDS.mark].is_null()
+}
+
+const fn watch(name: &'static str, selects: fn(&Value) -> bool) -> Watch {
+    Watch { name, kind: name, selects }
+}
+
+fn settings() -> Settings {
+    let routing = Routing::Istio(Istio {
+        gateway: "kubeflow/kubeflow-gateway".to_owned(),
+        host: "*".to_owned(),
+        cluster_domain: "cluster.local".to_owned(),
+    });
+    Settings { routing, ..Settings::default() }
+}
+
+impl<K: Told> Process for Desk<K> {
+    const WATCHES: &'static [Watch] = &[
+        watch(K::WORDS.plural, |_| true),
+        watch(DEPLOYMENTS, |deployment| is_ours(deployment) && is_marked::<K>(deployment)),
+        watch(SERVICES, is_ours),
+        watch(ROUTES, is_ours),
+        watch(PODS, is_marked::<K>),
+        Watch { name: MOUNTING, kind: PODS, selects: |_| true },
+        watch(CLAIMS, |_| true),
+        watch(QUOTAS, |_| true),
+    ];
+
+    fn start(Parts { client, claim, clock, backoff }: Parts) -> Self {
+        let (health, settings) = (Health::default(), settings());
+        let (mut feeds, _) = Feeds::<K>::new(&health, &settings);
+        let mut bounds = BoundsFeed::new(&health);
+        let mut servers = ServersFeed::new(&Routing::None, false, &health);
+        let mut claims = ClaimsFeed::new(&[NOTEBOOK, NOTEBOOK_NAME, TENSORBOARD, PVC_VIEWER], &health);
+        let (mut services, mut routes) = (Feed::new(SERVICES, &health), Feed::new(ROUTES, &health));
+        let (wake, keys) = Keys::new();
+        let watches = Watches { bounds: &mut bounds, servers: &mut servers, claims: &mut claims };
+        let mut stores = feeds.stores(&watches);
+        stores.services = services.store();
+        stores.routes = Routes {
+            store: RouteStore::VirtualService(routes.store()),
+            presence: tokio::sync::watch::channel(Presence::There).1,
+        };
+        let house = House {
+            settings,
+            stores,
+            writer: Writer::new(client, claim, Arc::new(Metrics::default())),
+            statuses: Statuses::default(),
+            hush: Hush::default(),
+            turns: Turns::default(),
+            wake: wake.clone(),
+            clock,
+        };
+        let shared = Arc::new(Shared { house, backoff });
+        feeds.wake(&wake, &mut servers, &mut claims);
+        services.listen(wakes(wake.clone(), |child: &Service| owner::<K>(child.meta(), K::WORDS.mark)));
+        routes.listen(wakes(wake, |child: &VirtualService| owner::<K>(child.meta(), K::WORDS.mark)));
+        let house = shared.clone();
+        bounds.on_room(move |namespace| house.house.reopen(namespace));
+        feeds.forget(&shared, &mut servers);
+        services.forget_in(shared.house.writer.ledger());
+        routes.forget_in(shared.house.writer.ledger());
+        Self { shared, feeds, services, routes, claims, bounds, keys }
+    }
+
+    fn key() -> Key {
+        Key::new(NAMESPACE, IRIS)
+    }
+
+    fn take(&mut self, watch: &'static str, event: Event<Value>) {
+        match watch {
+            DEPLOYMENTS => give(&mut self.feeds.deployments, event),
+            SERVICES => give(&mut self.services, event),
+            ROUTES => give(&mut self.routes, event),
+            PODS => give(&mut self.feeds.pods, event),
+            MOUNTING => give(&mut self.claims.pods, event),
+            CLAIMS => give(&mut self.claims.claims, event),
+            QUOTAS => give(&mut self.bounds.quotas, event),
+            _ => give(&mut self.feeds.objects, event),
+        }
+    }
+
+    fn line_up(&self) {
+        self.shared.house.line_up();
+    }
+
+    fn is_woken(&mut self) -> bool {
+        self.keys.take(&Self::key())
+    }
+
+    async fn reconcile(&self) -> Option<Result<Next, WriteError>> {
+        let house = &self.shared.house;
+        let object = house.stores.objects.state().first()?.clone();
+        Some(reconcile(object, house).await)
+    }
+}

@@ -1,0 +1,108 @@
+//! One process of the Notebook controller.
+
+use std::sync::Arc;
+
+use carrel_faults::{Keys, NAMESPACE, Parts, Process, Watch, give};
+use carrel_runtime::bounds::BoundsFeed;
+use carrel_runtime::feed::Feed;
+use carrel_runtime::metrics::Metrics;
+use carrel_runtime::process::Health;
+use carrel_runtime::wake::wakes;
+use carrel_server::route::{Presence, RouteStore, Routes, Routing, VirtualService};
+use carrel_server::servers::ServersFeed;
+use k8s_openapi::api::core::v1::Service;
+use kube::runtime::watcher::Event;
+use serde_json::Value;
+
+use super::super::*;
+use super::scene::{IRIS, NOTEBOOKS, PODS, QUOTAS, ROUTES, SERVICES, SETS};
+use crate::feeds::{Feeds, owner};
+use crate::start::Shared;
+
+/// One process of the Notebook controller.
+pub(super) struct Desk {
+    shared: Arc<Shared>,
+    feeds: Feeds,
+    /// What the watches of all servers have, by hand: the routes' own waits for their CRD.
+    services: Feed<Service>,
+    routes: Feed<VirtualService>,
+    bounds: BoundsFeed,
+    keys: Keys<Notebook>,
+}
+
+const fn every(kind: &'static str) -> Watch {
+    Watch { name: kind, kind, selects: |_| true }
+}
+
+const fn of_ours(kind: &'static str) -> Watch {
+    Watch { name: kind, kind, selects: |child| child["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "carrel" }
+}
+
+impl Process for Desk {
+    const WATCHES: &'static [Watch] =
+        &[every(NOTEBOOKS), of_ours(SETS), of_ours(SERVICES), every(PODS), every(QUOTAS), of_ours(ROUTES)];
+
+    fn start(Parts { client, claim, clock, backoff }: Parts) -> Self {
+        let health = Health::default();
+        let (mut feeds, _) = Feeds::new(&health);
+        let mut bounds = BoundsFeed::new(&health);
+        let mut servers = ServersFeed::new(&Routing::None, false, &health);
+        let (mut services, mut routes) = (Feed::new(SERVICES, &health), Feed::new(ROUTES, &health));
+        let (wake, keys) = Keys::new();
+        let mut stores = feeds.stores(bounds.bounds(), servers.servers());
+        stores.services = services.store();
+        stores.routes = Routes {
+            store: RouteStore::VirtualService(routes.store()),
+            presence: tokio::sync::watch::channel(Presence::There).1,
+        };
+        let house = House {
+            settings: Settings { routing: crate::testing::istio(), ..Settings::default() },
+            stores,
+            writer: Writer::new(client, claim, Arc::new(Metrics::default())),
+            statuses: Statuses::default(),
+            hush: Hush::default(),
+            turns: Turns::default(),
+            wake: wake.clone(),
+            clock,
+        };
+        let shared = Arc::new(Shared { house, backoff });
+        feeds.wake(&wake, &mut servers);
+        services.listen(wakes(wake.clone(), owner));
+        routes.listen(wakes(wake, owner));
+        let house = shared.clone();
+        bounds.on_room(move |namespace| house.house.reopen(namespace));
+        feeds.forget(&shared, &mut servers);
+        services.forget_in(shared.house.writer.ledger());
+        routes.forget_in(shared.house.writer.ledger());
+        Self { shared, feeds, services, routes, bounds, keys }
+    }
+
+    fn key() -> Key {
+        Key::new(NAMESPACE, IRIS)
+    }
+
+    fn take(&mut self, watch: &'static str, event: Event<Value>) {
+        match watch {
+            NOTEBOOKS => give(&mut self.feeds.notebooks, event),
+            SETS => give(&mut self.feeds.stateful_sets, event),
+            PODS => give(&mut self.feeds.pods, event),
+            SERVICES => give(&mut self.services, event),
+            QUOTAS => give(&mut self.bounds.quotas, event),
+            _ => give(&mut self.routes, event),
+        }
+    }
+
+    fn line_up(&self) {
+        self.shared.house.line_up();
+    }
+
+    fn is_woken(&mut self) -> bool {
+        self.keys.take(&Self::key())
+    }
+
+    async fn reconcile(&self) -> Option<Result<Next, WriteError>> {
+        let house = &self.shared.house;
+        let notebook = house.stores.notebooks.state().first()?.clone();
+        Some(reconcile(notebook, house).await)
+    }
+}
