@@ -10,4 +10,6 @@ pub mod jupyter;
 pub mod packages;
 pub mod programs;
 pub mod progress;
+pub mod tensorboard;
 pub mod test;
+pub mod web;

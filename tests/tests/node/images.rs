@@ -1,20 +1,16 @@
 //! The images that stand in for TensorBoard and filebrowser do what objects written for those ask of them, without any
 //! controller: in Deployments such as Kubeflow's controllers make.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, ensure};
 use carrel_tests::{Desk, eventually, kubectl};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::{DeleteParams, ListParams};
-use serde_json::{Value, json};
-use xtask::images::{Image, ensure as build};
+use xtask::tensorboard::{Board, Point};
+use xtask::web::{get, text};
 
+use crate::companions::{self, upload};
 use crate::{CLAIM, JUPYTER};
-
-/// For one answer of a server that is ready.
-const ANSWER: Duration = Duration::from_secs(20);
 
 /// Longer than a test waits for anything: a container that does not hear SIGTERM fails it.
 const GRACE: u32 = 300;
@@ -23,8 +19,7 @@ const VOLUMES: &str = "volumes: [{name: home, persistentVolumeClaim: {claimName:
 
 /// A namespace with a claim, on a cluster that has the images.
 async fn desk() -> Result<Desk> {
-    build(&[Image::Jupyter, Image::Tensorboard, Image::FileViewer], true)?;
-    let desk = Desk::without_controllers().await?;
+    let desk = companions::desk().await?;
     desk.create(CLAIM).await?;
     Ok(desk)
 }
@@ -52,27 +47,6 @@ async fn deploy(desk: &Desk, name: &str, container: &str, pod: &str) -> Result<P
 fn address(pod: &Pod, port: u16) -> Result<String> {
     let ip = pod.status.as_ref().and_then(|status| status.pod_ip.as_ref()).context("no address")?;
     Ok(format!("http://{ip}:{port}"))
-}
-
-fn agent() -> ureq::Agent {
-    ureq::Agent::config_builder().timeout_global(Some(ANSWER)).proxy(None).http_status_as_error(false).build().into()
-}
-
-/// The status and the body at an address.
-fn get(url: &str) -> Result<(u16, String)> {
-    let mut answer = agent().get(url).call().with_context(|| format!("GET {url}"))?;
-    Ok((answer.status().as_u16(), answer.body_mut().read_to_string()?))
-}
-
-/// The body at an address that must be there.
-fn text(url: &str) -> Result<String> {
-    let (status, body) = get(url)?;
-    ensure!(status == 200, "GET {url}: {status}\n{body}");
-    Ok(body)
-}
-
-fn read(url: &str) -> Result<Value> {
-    Ok(serde_json::from_str(&text(url)?)?)
 }
 
 /// Waits until a pod that is told to end has ended, which it must do by itself.
@@ -112,36 +86,19 @@ async fn what_a_training_writes_is_read_while_it_writes() -> Result<()> {
     let below = deploy(&desk, "below", &tensorboard(image, &prefix), root).await?;
 
     for (pod, prefix) in [(&plain, ""), (&below, prefix.as_str())] {
-        let data = format!("{}{prefix}/data", address(pod, 6006)?);
-        let series = format!("{data}/plugin/scalars/scalars?run=runs%2Fone&tag=loss");
+        let board = Board::at(&format!("{}{prefix}", address(pod, 6006)?));
         eventually("the points", async || {
-            let points = read(&series)?;
-            // Each is the time of writing, the step and the value.
-            let points = points.as_array().context("no list")?.iter();
-            let points: Vec<_> = points.map(|point| (point[1].clone(), point[2].clone())).collect();
-            ensure!(points == [(json!(0), json!(0.5)), (json!(1), json!(0.25))], "{points:?}");
+            let points = board.curve("runs/one", "loss")?;
+            ensure!(points == [Point { step: 0, value: 0.5 }, Point { step: 1, value: 0.25 }], "{points:?}");
             Ok(())
         })
         .await?;
-        let plugins = read(&format!("{data}/plugins_listing"))?;
-        ensure!(plugins["scalars"]["enabled"] == true, "{plugins}");
+        ensure!(board.has_curves()?);
     }
     let (status, _) = get(&format!("{}/data/runs", address(&below, 6006)?))?;
     ensure!(status == 404, "outside of its path it answers {status}");
 
     ends(&desk, &plain).await
-}
-
-/// Uploads a file with a form, as the viewer's page does.
-fn upload(url: &str, name: &str, content: &str) -> Result<()> {
-    let boundary = "carrel-carrel-carrel";
-    let body = format!(
-        "--{boundary}\r\nContent-Disposition: form-data; name=\"upload\"; filename=\"{name}\"\r\n\r\n{content}\r\n--{boundary}--\r\n"
-    );
-    let form = format!("multipart/form-data; boundary={boundary}");
-    let answer = agent().post(url).header("Content-Type", &form).send(body).with_context(|| format!("POST {url}"))?;
-    ensure!(answer.status().is_success(), "POST {url}: {}", answer.status());
-    Ok(())
 }
 
 /// A container of filebrowser as Kubeflow's controller and web app make it, with a probe.

@@ -2,7 +2,9 @@
 //! and names that cluster. A file a subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod beside;
 mod carrel_pod;
+mod companions;
 mod crash;
 mod images;
 mod kubeflow;

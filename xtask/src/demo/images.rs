@@ -1,10 +1,11 @@
-//! The two images that the demo runs.
+//! The images that the demo runs.
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::images::{self, Image};
 
-/// References to the images.
+/// References to the images that are named in what the demo applies. Those of TensorBoard and of the viewer are Carrel's
+/// defaults, for which the mirror of the demo's own cluster has stand-ins.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Images {
     pub(super) carrel: String,
@@ -41,12 +42,13 @@ impl Given {
     pub(super) fn whole(self) -> Result<Images> {
         let help = "a given cluster pulls its images itself: name those that it can pull by --image carrel=REFERENCE \
                     and --image jupyter=REFERENCE (the Dockerfile builds Carrel's; for JupyterLab any notebook image \
-                    of Kubeflow that has scikit-learn and xgboost)";
+                    of Kubeflow that has scikit-learn, xgboost and tensorboardX)";
         Ok(Images { carrel: self.carrel.context(help)?, jupyter: self.jupyter.context(help)? })
     }
 
     /// What was given, and the rest built here for the demo's own cluster.
     pub(super) fn or_built(self, yes: bool) -> Result<Images> {
+        images::ensure(&[Image::Tensorboard, Image::FileViewer], yes)?;
         let jupyter = if let Some(reference) = self.jupyter {
             reference
         } else {

@@ -1,27 +1,31 @@
 //! Puts Carrel and the examples into a cluster, takes them out again, and tells what is wrong in between.
 
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::progress::Step;
 
 use super::images::Images;
 use super::objects::{self, MARK};
+use super::served::{ALL, Served};
 use super::target::Target;
-use super::{NAMESPACE, NOTEBOOK, STOPPED};
+use super::{NAMESPACE, STOPPED};
 
-/// The CRD that others may have installed, and that takes all notebooks with it when it goes.
-const CRD: &str = "crd/notebooks.kubeflow.org";
+/// Carrel's own namespace.
+const CARREL: &str = "carrel-system";
 
 /// Installs Carrel from `deploy/manifests/` and waits until it is ready.
 pub(super) fn carrel(target: &Target, images: &Images) -> Result<()> {
-    apply(target, &objects::carrel(target, images)?)?;
-    target.run(["wait", "--for=condition=Established", CRD, "--timeout=60s"])?;
+    let objects = objects::carrel(target, images)?;
+    apply(target, &objects)?;
+    target.feed(
+        ["wait", "--for=condition=Established", "--timeout=60s", "-f", "-"],
+        &objects::list(&objects::crds(&objects)),
+    )?;
     target
-        .run(["-n", "carrel-system", "rollout", "status", "deployment/carrel", "--timeout=180s"])
+        .run(["-n", CARREL, "rollout", "status", "deployment/carrel", "--timeout=180s"])
         .context("Carrel did not become ready")?;
     Ok(())
 }
@@ -29,32 +33,11 @@ pub(super) fn carrel(target: &Target, images: &Images) -> Result<()> {
 /// Applies the objects of `examples/`.
 pub(super) fn examples(target: &Target, images: &Images) -> Result<()> {
     apply(target, &objects::examples(images)?)?;
-    // Who stopped the notebook of an earlier run wants to see it start now.
-    target.run(["-n", NAMESPACE, "annotate", "notebook", NOTEBOOK, &format!("{STOPPED}-")])?;
-    Ok(())
-}
-
-/// Waits until the notebook of the examples is Ready; `step` tells what it waits for meanwhile.
-pub(super) fn wait_for_notebook(target: &Target, step: &Step, timeout: Duration) -> Result<()> {
-    let end = Instant::now() + timeout;
-    loop {
-        let answer = target.run(["-n", NAMESPACE, "get", "notebook", NOTEBOOK, "-o", "json"])?;
-        let notebook: Value = serde_json::from_str(&answer).context("kubectl get printed what is not JSON")?;
-        let Some(why) = why_not_ready(&notebook) else { return Ok(()) };
-        let seconds = timeout.as_secs();
-        ensure!(Instant::now() < end, "the notebook {NAMESPACE}/{NOTEBOOK} was not Ready after {seconds} s: {why}");
-        step.far(why);
-        std::thread::sleep(Duration::from_millis(500));
+    // Who stopped one in an earlier run wants to see it start now.
+    for Served { resource, name, .. } in ALL {
+        target.run(["-n", NAMESPACE, "annotate", resource, name, &format!("{STOPPED}-")])?;
     }
-}
-
-/// What its condition says while a Notebook is not Ready.
-fn why_not_ready(notebook: &Value) -> Option<String> {
-    let conditions = notebook.pointer("/status/conditions").and_then(Value::as_array);
-    let ready = conditions.into_iter().flatten().find(|condition| condition.get("type") == Some(&json!("Ready")));
-    let Some(ready) = ready else { return Some("Carrel has not looked at it yet".to_owned()) };
-    let word = |field| ready.get(field).and_then(Value::as_str).unwrap_or_default();
-    (word("status") != "True").then(|| format!("{}: {}", word("reason"), word("message")))
+    Ok(())
 }
 
 fn apply(target: &Target, objects: &[Value]) -> Result<()> {
@@ -95,45 +78,50 @@ fn of_others(answer: &str) -> Result<Vec<String>> {
 
 /// Removes everything that the demo installed from a cluster that is not its own.
 pub(super) fn remove(target: &Target) -> Result<()> {
-    refuse_to_take_other_notebooks(target)?;
+    refuse_to_take_what_came_since(target)?;
     let step = Step::start("removing what the demo installed");
-    let mark = format!("{MARK}=true");
-    // The namespaces first, with all that is in them; the CRD last, as its objects must be gone before.
-    for kinds in ["namespaces", "clusterrolebindings,clusterroles", "customresourcedefinitions"] {
-        let said = target.run(["delete", kinds, "--selector", &mark, "--ignore-not-found", "--timeout=180s"])?;
-        print!("{said}");
+    let (mark, not_carrel) = (format!("{MARK}=true"), format!("--field-selector=metadata.name!={CARREL}"));
+    // The examples first, while Carrel can still let go of what waits for it; then Carrel; the CRDs last, as their objects
+    // must be gone before.
+    let delete = |more: &[&str]| target.run([&["delete", "--selector", &mark, "--timeout=180s"], more].concat());
+    for kinds in [
+        &["namespaces", &not_carrel][..],
+        &["namespaces"],
+        &["clusterrolebindings,clusterroles"],
+        &["customresourcedefinitions"],
+    ] {
+        print!("{}", delete(&[kinds, &["--ignore-not-found"]].concat())?);
     }
     step.done();
     println!("What the demo installed is removed.");
     Ok(())
 }
 
-/// The CRD takes every notebook along, also those that were made since in other namespaces.
-fn refuse_to_take_other_notebooks(target: &Target) -> Result<()> {
+/// A CRD takes all its objects along, also those that were made since in other namespaces.
+fn refuse_to_take_what_came_since(target: &Target) -> Result<()> {
     let mark = format!("{MARK}=true");
-    let crd = target.run(["get", "customresourcedefinitions", "--selector", &mark, "-o", "name"])?;
-    if crd.trim().is_empty() {
-        return Ok(());
+    let names = "jsonpath={range .items[*]}{.metadata.name}{\"\\n\"}{end}";
+    let crds = target.run(["get", "customresourcedefinitions", "--selector", &mark, "-o", names])?;
+    let columns = "jsonpath={range .items[*]}{.kind} {.metadata.namespace}/{.metadata.name}{\"\\n\"}{end}";
+    let mut others = Vec::new();
+    for crd in crds.lines() {
+        let objects = target.run(["get", crd, "--all-namespaces", "-o", columns])?;
+        let ours = format!(" {NAMESPACE}/");
+        others.extend(objects.lines().filter(|name| !name.is_empty() && !name.contains(&ours)).map(str::to_owned));
     }
-    let columns = "jsonpath={range .items[*]}{.metadata.namespace}/{.metadata.name}{\"\\n\"}{end}";
-    let notebooks = target.run(["get", "notebooks.kubeflow.org", "--all-namespaces", "-o", columns])?;
-    let ours = format!("{NAMESPACE}/");
-    let others: Vec<_> = notebooks.lines().filter(|name| !name.is_empty() && !name.starts_with(&ours)).collect();
-    ensure!(
-        others.is_empty(),
-        "removing the demo would remove these notebooks too; delete them first: {}",
-        others.join(", ")
-    );
+    ensure!(others.is_empty(), "removing the demo would remove these too; delete them first: {}", others.join(", "));
     Ok(())
 }
 
 /// Prints what someone would look at first when the demo fails.
 pub(super) fn say_what_is_not_ready(target: &Target) {
     let looks: &[&[&str]] = &[
-        &["-n", "carrel-system", "get", "deployments,pods", "-o", "wide"],
-        &["-n", "carrel-system", "logs", "deployment/carrel", "--tail=20"],
-        &["-n", NAMESPACE, "get", "notebooks,statefulsets,pods,services,persistentvolumeclaims", "-o", "wide"],
+        &["-n", CARREL, "get", "deployments,pods", "-o", "wide"],
+        &["-n", CARREL, "logs", "deployment/carrel", "--tail=20"],
+        &["-n", NAMESPACE, "get", "notebooks,tensorboards,pvcviewers,volumerequests", "-o", "wide"],
+        &["-n", NAMESPACE, "get", "statefulsets,deployments,pods,services,persistentvolumeclaims", "-o", "wide"],
         &["-n", NAMESPACE, "logs", "statefulset/iris", "--tail=20"],
+        &["-n", NAMESPACE, "logs", "deployment/iris-runs", "--tail=20"],
         &[
             "get",
             "events",
@@ -154,18 +142,6 @@ pub(super) fn say_what_is_not_ready(target: &Target) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_notebook_says_why_it_waits() {
-        let with = |conditions: Value| why_not_ready(&json!({ "status": { "conditions": conditions } }));
-        assert_eq!(
-            with(json!([{ "type": "Stopped", "status": "False" }, { "type": "Ready", "status": "True" }])),
-            None
-        );
-        let waits = json!([{ "type": "Ready", "status": "False", "reason": "Creating", "message": "its pod is made" }]);
-        assert_eq!(with(waits).unwrap(), "Creating: its pod is made");
-        assert!(why_not_ready(&json!({})).is_some());
-    }
 
     #[test]
     fn what_carries_no_mark_is_of_others() {

@@ -1,13 +1,16 @@
-//! `cargo xtask demo`: from nothing to a model trained in a notebook, and back to nothing.
+//! `cargo xtask demo`: from nothing to a model trained in a notebook and its run in TensorBoard, and back to nothing.
 
+mod beside;
 mod images;
 mod install;
+mod next;
 mod objects;
+mod served;
 mod target;
 mod train;
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 
@@ -15,23 +18,17 @@ use crate::jupyter::Server;
 use crate::progress::{Step, words};
 
 use images::Images;
-use target::{Address, Target};
+use served::{BOARD, NOTEBOOK, VIEWER};
+use target::Target;
 
 /// The name of the cluster that the demo starts where none is given.
 pub const CLUSTER: &str = "demo";
 
-/// The namespace and the name of the notebook in `examples/`.
+/// The namespace of `examples/`.
 const NAMESPACE: &str = "team-a";
-const NOTEBOOK: &str = "iris";
 
-/// Kubeflow's annotation: a notebook that carries it is stopped.
+/// Kubeflow's annotation: a notebook that carries it is stopped, and so is what stands beside it.
 const STOPPED: &str = "kubeflow-resource-stopped";
-
-/// For a notebook to become Ready: pulling an image of 600 MB and starting JupyterLab on less than a CPU.
-const READY: Duration = Duration::from_mins(5);
-
-/// For the page, once the pod is Ready: JupyterLab itself is still loading then.
-const ANSWER: Duration = Duration::from_mins(2);
 
 /// `cargo xtask demo`
 #[derive(Debug, clap::Args)]
@@ -82,60 +79,32 @@ fn show(target: &Target, images: &Images) -> Result<()> {
     install::carrel(target, images)?;
     step.done();
 
-    let step = Step::start("starting the notebook team-a/iris");
+    let step = Step::start("starting the notebook team-a/iris on a requested volume");
     install::examples(target, images)?;
-    install::wait_for_notebook(target, &step, READY)?;
-    let (address, server) = reach(target)?;
+    NOTEBOOK.wait(target, &step)?;
+    let (lab, server) = NOTEBOOK.reach(target, |url, patience| {
+        let server = Server::at(url);
+        server.wait_until_answers(patience)?;
+        Ok(server)
+    })?;
     step.done();
 
     let step = Step::start("training XGBoost on the iris data in a kernel of it");
     let model = train::train(&server).context("the training in the notebook's kernel failed")?;
     step.done();
 
-    println!("\n{model}");
-    println!("{}", next(target, &address));
+    let step = Step::start("reading the run in TensorBoard, while the notebook runs");
+    BOARD.wait(target, &step)?;
+    let (board, run) = BOARD.reach(target, |url, patience| beside::run(url, patience, &model))?;
+    step.done();
+
+    let step = Step::start("looking at the notebook's files");
+    VIEWER.wait(target, &step)?;
+    let (files, seen) = VIEWER.reach(target, |url, patience| beside::files(url, patience, &model, target))?;
+    let volume = beside::volume(target)?;
+    step.done();
+
+    println!("\n{model}\n{run}\n{seen}\n{volume}\n");
+    println!("{}", next::words(target, &[&lab, &board, &files]));
     Ok(())
-}
-
-/// Opens a way to the notebook's server, and waits until it answers there.
-fn reach(target: &Target) -> Result<(Address, Server)> {
-    let end = Instant::now() + ANSWER;
-    loop {
-        let address = target.address()?;
-        let server = Server::at(address.url());
-        match server.wait_until_answers(address.patience(ANSWER)) {
-            Ok(()) => return Ok((address, server)),
-            Err(error) if Instant::now() >= end => return Err(error),
-            Err(_) => {}
-        }
-    }
-}
-
-/// Where things are, what to try, and how to remove it all. Each line works as it stands when pasted into a shell.
-fn next(target: &Target, address: &Address) -> String {
-    let kubectl = target.shell_kubectl();
-    let page = match address {
-        Address::Service(url) => format!("JupyterLab:  {url}/lab"),
-        Address::Forwarded { .. } => format!(
-            "JupyterLab:  http://localhost:8888/notebook/{NAMESPACE}/{NOTEBOOK}/lab, while this runs:\n  \
-             {kubectl} -n {NAMESPACE} port-forward service/{NOTEBOOK} 8888:80"
-        ),
-    };
-    let environment = target.shell_environment().map(|line| format!("  {line}\n")).unwrap_or_default();
-    format!(
-        "{page}\n\
-         \n\
-         What to try next:\n\
-         {environment}  \
-         {kubectl} get notebooks --all-namespaces -o wide\n  \
-         {kubectl} -n {NAMESPACE} exec {NOTEBOOK}-0 -- ls -l /home/jovyan\n  \
-         # stop it: the pod goes, the volume and the model stay\n  \
-         {kubectl} -n {NAMESPACE} annotate notebook {NOTEBOOK} {STOPPED}=\"$(date -u +%FT%TZ)\"\n  \
-         # start it again\n  \
-         {kubectl} -n {NAMESPACE} annotate notebook {NOTEBOOK} {STOPPED}-\n  \
-         {kubectl} -n carrel-system logs deployment/carrel\n\
-         \n\
-         Remove it all:  {}",
-        target.shell_down()
-    )
 }

@@ -55,6 +55,12 @@ pub(super) fn cluster_scoped(objects: &[Value]) -> Vec<Value> {
     objects.iter().filter(|object| is_cluster_scoped(object)).cloned().collect()
 }
 
+/// The CRDs among the objects.
+pub(super) fn crds(objects: &[Value]) -> Vec<Value> {
+    let is_crd = |object: &&Value| object.get("kind") == Some(&json!("CustomResourceDefinition"));
+    objects.iter().filter(is_crd).cloned().collect()
+}
+
 fn is_cluster_scoped(object: &Value) -> bool {
     object.pointer("/metadata/namespace").is_none()
 }

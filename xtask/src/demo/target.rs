@@ -13,7 +13,8 @@ use crate::packages;
 use crate::programs;
 use crate::progress::Step;
 
-use super::{Arguments, CLUSTER, NAMESPACE, NOTEBOOK};
+use super::served::Served;
+use super::{Arguments, CLUSTER, NAMESPACE};
 
 /// A cluster and the kubectl that reaches it.
 pub(super) enum Target {
@@ -21,7 +22,7 @@ pub(super) enum Target {
     Foreign { kubectl: PathBuf, flags: Vec<String> },
 }
 
-/// Where the notebook's server is reached from this machine.
+/// Where a server is reached from this machine.
 pub(super) enum Address {
     /// The machine reaches Services by their addresses.
     Service(String),
@@ -44,7 +45,7 @@ impl Address {
     /// The server's base, without a slash at its end.
     pub(super) fn url(&self) -> &str {
         match self {
-            Self::Service(url) | Self::Forwarded { url, .. } => url,
+            Self::Service(url) | Self::Forwarded { url, .. } => url.trim_end_matches('/'),
         }
     }
 
@@ -129,21 +130,21 @@ impl Target {
         String::from_utf8(output.stdout).with_context(|| format!("kubectl {words} printed what is not text"))
     }
 
-    /// Finds out how to reach the notebook's server, and opens the way where there is none.
-    pub(super) fn address(&self) -> Result<Address> {
-        let path = format!("notebook/{NAMESPACE}/{NOTEBOOK}");
+    /// Finds out how to reach a server, and opens the way where there is none.
+    pub(super) fn address(&self, server: &Served) -> Result<Address> {
+        let Served { service, path, .. } = server;
         if self.is_own() {
-            let service = ["-n", NAMESPACE, "get", "service", NOTEBOOK, "-o", "jsonpath={.spec.clusterIP}"];
-            return Ok(Address::Service(format!("http://{}/{path}", self.run(service)?.trim())));
+            let address = ["-n", NAMESPACE, "get", "service", service, "-o", "jsonpath={.spec.clusterIP}"];
+            return Ok(Address::Service(format!("http://{}/{path}", self.run(address)?.trim())));
         }
-        self.forward(&path)
+        self.forward(service, path)
     }
 
-    /// Forwards a free port of this machine to port 80 of the Service.
-    fn forward(&self, path: &str) -> Result<Address> {
+    /// Forwards a free port of this machine to port 80 of a Service.
+    fn forward(&self, service: &str, path: &str) -> Result<Address> {
         let mut errors = tempfile::tempfile().context("cannot make a temporary file")?;
         let mut command = self.kubectl();
-        command.args(["-n", NAMESPACE, "port-forward", "--address=127.0.0.1", &format!("service/{NOTEBOOK}"), ":80"]);
+        command.args(["-n", NAMESPACE, "port-forward", "--address=127.0.0.1", &format!("service/{service}"), ":80"]);
         // It says there at length that a server which is still starting refused a connection.
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors.try_clone()?).spawn();
         let mut forward = Forward(child.context("cannot run kubectl")?);

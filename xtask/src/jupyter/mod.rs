@@ -5,6 +5,7 @@
 mod execution;
 
 use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -27,6 +28,9 @@ const REMOVALS: u32 = 10;
 /// How long a read of the kernel's channels waits before the deadline is looked at.
 const TICK: Duration = Duration::from_secs(1);
 
+/// How many requests this process made of kernels.
+static REQUESTS: AtomicU32 = AtomicU32::new(0);
+
 /// What code printed.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Output {
@@ -40,6 +44,25 @@ pub struct Output {
 pub struct Server {
     base: String,
     agent: Agent,
+}
+
+/// A kernel of a server: what one piece of code makes, the next one finds. It goes with its server at the latest.
+pub struct Kernel<'a> {
+    server: &'a Server,
+    id: String,
+    token: String,
+}
+
+impl Kernel<'_> {
+    /// Runs Python `code` to its end. A traceback is an error.
+    pub fn run(&self, code: &str) -> Result<Output> {
+        self.server.execute(&self.id, code)
+    }
+
+    /// Ends it.
+    pub fn remove(self) -> Result<()> {
+        self.server.remove_kernel(&self.id, &self.token)
+    }
 }
 
 impl Server {
@@ -75,13 +98,19 @@ impl Server {
 
     /// Runs Python `code` in a kernel of its own, which is removed afterwards. A traceback is an error.
     pub fn run(&self, code: &str) -> Result<Output> {
-        let token = self.cross_site_token()?;
-        let kernel = self.start_kernel(&token)?;
-        let output = self.execute(&kernel, code);
-        let removed = self.remove_kernel(&kernel, &token);
+        let kernel = self.kernel()?;
+        let output = kernel.run(code);
+        let removed = kernel.remove();
         let output = output?;
         removed?;
         Ok(output)
+    }
+
+    /// Starts a kernel, as opening a notebook does.
+    pub fn kernel(&self) -> Result<Kernel<'_>> {
+        let token = self.cross_site_token()?;
+        let id = self.start_kernel(&token)?;
+        Ok(Kernel { server: self, id, token })
     }
 
     fn visit(&self, timeout: Duration) -> Result<()> {
@@ -128,7 +157,8 @@ impl Server {
 
     fn execute(&self, kernel: &str, code: &str) -> Result<Output> {
         let mut channels = self.channels(kernel)?;
-        let id = format!("carrel-{}", std::process::id());
+        // The server keeps what came too late for one request and sends it to the next.
+        let id = format!("carrel-{}-{}", std::process::id(), REQUESTS.fetch_add(1, Ordering::Relaxed));
         channels.send(Message::text(request(&id, code).to_string())).context("sending the code to the kernel")?;
         let mut execution = Execution::new(&id);
         let end = Instant::now() + RUN;
