@@ -13,6 +13,9 @@ use kube::ResourceExt;
 
 use crate::Companion;
 
+/// Kubernetes' policy that takes the end of the log of a container that failed for its termination message.
+const LAST_WORDS: &str = "FallbackToLogsOnError";
+
 /// A companion that can be run, or stopped.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wanted {
@@ -50,7 +53,11 @@ pub struct Front {
 impl Wanted {
     /// What every companion has, of an object and its pod. `selector` is what Kubeflow selects by; a mark of Carrel's is
     /// added, which no pod of another kind has.
-    pub(crate) fn new<K: Companion>(object: &K, mut selector: BTreeMap<String, String>, pod: PodSpec) -> Self {
+    pub(crate) fn new<K: Companion>(object: &K, mut selector: BTreeMap<String, String>, mut pod: PodSpec) -> Self {
+        for container in pod.containers.iter_mut().chain(pod.init_containers.iter_mut().flatten()) {
+            // So that the reason CrashLoop has the last words of a server that writes to its log, as servers do.
+            container.termination_message_policy.get_or_insert_with(|| LAST_WORDS.to_owned());
+        }
         let (name, mark) = (object.name_any(), K::WORDS.mark.to_owned());
         let child = K::child_name(&name);
         selector.insert(mark.clone(), child.clone());

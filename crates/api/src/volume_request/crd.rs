@@ -33,7 +33,7 @@ fn columns() -> Value {
         column("Class", ".status.storageClassName", "The StorageClass of the claim.", false),
         column("Modes", ".status.accessModes", "The access modes of the claim.", false),
         age(),
-        column("Used by", ".status.usedBy[*].name", "Who mounts it.", true),
+        column("Used by", ".status.usedBy[*].name", "The first of those that mount it; status.usedBy has all.", true),
         {"name": "Unused", "type": "date", "jsonPath": ".status.unusedSince", "priority": 1,
             "description": "For how long no pod mounts it."},
         column("Node", ".status.node", "The node that it is on.", true),

@@ -67,7 +67,7 @@ fn run(objects: &mut Objects, mut deployment: Value, refuses: Refuses) {
     let pods: Vec<_> = objects.of(PODS).into_iter().filter(own).collect();
     let wanted = deployment["spec"]["replicas"] != 0;
     for pod in &pods {
-        let is_of_it = pod["metadata"]["labels"][TEMPLATE] == template.to_string();
+        let is_of_it = pod["metadata"]["labels"][TEMPLATE].as_str() == Some(&template.to_string());
         if !(wanted && is_of_it) {
             objects.delete(PODS, pod["metadata"]["name"].as_str().unwrap());
         }
