@@ -196,7 +196,7 @@ async fn a_claim_for_one_pod_that_another_has_is_told_with_its_holder() -> Resul
     desk.notebook("second", &format!("{{{MOUNTS}}}")).await?;
     let said = sentence(&desk, "second", "VolumeBusyElsewhere").await?;
     let expected = format!(
-        "the claim once can be mounted by one pod at a time (ReadWriteOncePod), and the pod holder-0 of the notebook holder has it on the node {node}; stop that one"
+        "the claim once can be mounted by one pod at a time (ReadWriteOncePod), and the pod holder-0 of the Notebook holder has it on the node {node}; stop that one"
     );
     assert_eq!(said, expected);
     desk.annotate("holder", "kubeflow-resource-stopped", Some("")).await?;
@@ -225,7 +225,7 @@ async fn a_claim_that_another_node_has_is_told_with_its_holder() -> Result<()> {
     desk.notebook("second", &format!("{{{}, {MOUNTS}}}", far.here())).await?;
     let said = sentence(&desk, "second", "VolumeBusyElsewhere").await?;
     let expected = format!(
-        "the claim once can be attached to one node at a time, and the pod holder-0 of the notebook holder has it on the node {}; stop that one",
+        "the claim once can be attached to one node at a time, and the pod holder-0 of the Notebook holder has it on the node {}; stop that one",
         near.name
     );
     assert_eq!(said, expected);
