@@ -14,6 +14,8 @@ struct Volumes;
 impl Scene for Volumes {
     type Process = process::Desk;
     type Step = Step;
+    /// A time of the present, of the change that it tells of.
+    const LEFT_OUT: &'static [&'static str] = &["unusedSince"];
 
     fn begin(objects: &mut Objects) {
         scene::begin(objects);
