@@ -39,9 +39,8 @@ impl OwnClass<'_> {
         let (working, failing) = (works.clone(), fails.clone());
         let task = tokio::spawn(async move {
             loop {
-                let why = failing.lock().unwrap().clone();
                 // What others did meanwhile is met again in the next round.
-                let _ = working.round(why.as_deref()).await;
+                let _ = working.round(&failing).await;
                 tokio::time::sleep(PACE).await;
             }
         });
@@ -76,12 +75,15 @@ impl Works {
         Api::all(self.client.clone())
     }
 
-    async fn round(&self, fails: Option<&str>) -> Result<()> {
+    async fn round(&self, fails: &Mutex<Option<String>>) -> Result<()> {
         for claim in self.claims().list(&ListParams::default()).await?.items {
             let spec = claim.spec.clone().unwrap_or_default();
             if spec.storage_class_name.as_ref() != Some(&self.class) || claim.metadata.deletion_timestamp.is_some() {
                 continue;
             }
+            // Only now: what a test asks for after it said what fails must not be met by an answer from before.
+            let fails = fails.lock().unwrap().clone();
+            let fails = fails.as_deref();
             let asked = spec.resources.and_then(|resources| resources.requests?.get("storage").cloned());
             let size = asked.context("no size")?.0;
             let has = claim.status.clone().and_then(|status| status.capacity?.get("storage").cloned());
