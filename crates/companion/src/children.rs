@@ -29,16 +29,11 @@ pub struct Children {
 
 /// The children of a companion that stands at this place; can't fail. `selector` is that of a Deployment that another
 /// controller made, which can't change.
-pub fn children(
-    wanted: &Wanted,
-    virtual_service: &str,
-    place: &Place,
-    selector: Option<&BTreeMap<String, String>>,
-) -> Children {
+pub fn children(wanted: &Wanted, place: &Place, selector: Option<&BTreeMap<String, String>>) -> Children {
     let front = wanted.front.as_ref();
     let target = |path: &str| Target {
         metadata: wanted.metadata.clone(),
-        virtual_service: virtual_service.to_owned(),
+        virtual_service: wanted.child().to_owned(),
         path: path.to_owned(),
     };
     Children {

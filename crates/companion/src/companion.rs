@@ -56,13 +56,8 @@ pub trait Companion:
     /// The words by which it is known.
     const WORDS: Words;
 
-    /// The name of the children of an object of this name.
+    /// The name of the children of an object of this name, its VirtualService's too, as in Kubeflow.
     fn child_name(name: &str) -> String;
-
-    /// The name of its VirtualService, as Kubeflow has it.
-    fn virtual_service(name: &str) -> String {
-        Self::child_name(name)
-    }
 
     /// The status that the cache holds.
     fn stored(&self) -> Option<&Self::Status>;
@@ -77,5 +72,5 @@ pub trait Companion:
     fn said(status: &Self::Status) -> &Said;
 
     /// Its status: what is said of any server, whether it is ready, and its own.
-    fn status(&self, said: Said, ready: bool, settings: &Settings) -> Self::Status;
+    fn status(&self, said: Said, ready: bool) -> Self::Status;
 }

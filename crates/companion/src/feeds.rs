@@ -21,7 +21,8 @@ use kube::{Client, Resource, ResourceExt};
 
 use crate::hear::{listen, watched};
 use crate::observe::Stores;
-use crate::start::{Shared, Watches};
+use crate::reconcile::House;
+use crate::start::Watches;
 use crate::{Companion, Settings};
 
 /// The kinds that are watched.
@@ -98,37 +99,32 @@ impl<K: Companion> Feeds<K> {
     }
 
     /// What must be forgotten with an object: a reconcile is not called for one that is gone.
-    pub(crate) fn forget(&mut self, shared: &Arc<Shared<K>>, servers: &mut ServersFeed) {
-        self.deployments.forget_in(shared.house.writer.ledger());
-        servers.forget_in(shared.house.writer.ledger());
+    pub(crate) fn forget(&mut self, house: &Arc<House<K>>, servers: &mut ServersFeed) {
+        self.deployments.forget_in(house.kit.writer.ledger());
+        servers.forget_in(house.kit.writer.ledger());
         let evidence = self.evidence.clone();
         self.pods.listen(move |change| {
             if let Change::Deleted(pod) = change {
                 evidence.forget(&Key::of(*pod));
             }
         });
-        let shared = shared.clone();
+        let house = house.clone();
         self.objects.listen(move |change| {
             if let Change::Deleted(object) = change {
-                let key = Key::of(*object);
-                shared.house.statuses.forget(&key);
-                shared.house.hush.clear(&key);
-                shared.house.writer.forget(&key);
-                shared.backoff.clear(&key);
-                shared.house.wake.send_key(shared.house.turns.leave(&key));
+                house.kit.forget(&Key::of(*object));
             }
         });
     }
 
     /// Runs the watches: one a kind, of ours by label. Never ends.
-    pub(crate) async fn watch(self, client: &Client, scope: &Scope, metrics: &Arc<Metrics>, shared: &Shared<K>) {
+    pub(crate) async fn watch(self, client: &Client, scope: &Scope, metrics: &Arc<Metrics>, house: &House<K>) {
         let pods = self.pods.store();
         let ours = everything().labels(&format!("{},{}", ours(), K::WORDS.mark));
         tokio::join!(
             scope.watch(self.objects, client, everything(), metrics),
             scope.watch(self.deployments, client, ours, metrics),
             scope.watch(self.pods, client, everything().labels(K::WORDS.mark), metrics),
-            listen(self.hearing, client, scope, metrics, pods, shared),
+            listen(self.hearing, client, scope, metrics, pods, house),
         );
     }
 }

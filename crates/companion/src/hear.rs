@@ -14,7 +14,7 @@ use kube::runtime::reflector::ObjectRef;
 
 use crate::Companion;
 use crate::feeds::named;
-use crate::start::Shared;
+use crate::reconcile::House;
 
 /// The Events that are watched, as logs and `/readyz` call them, by the fields that select them.
 pub(crate) fn watched<K: Companion>() -> [(&'static str, &'static str); 2] {
@@ -29,7 +29,7 @@ pub(crate) async fn listen<K: Companion>(
     scope: &Scope,
     metrics: &Arc<Metrics>,
     pods: Shelf<SlimPod>,
-    shared: &Shared<K>,
+    house: &House<K>,
 ) {
     if pods.wait_until_ready().await.is_err() {
         return;
@@ -39,9 +39,9 @@ pub(crate) async fn listen<K: Companion>(
         // What is about nobody's pod here is nobody's business here.
         let pod = pods.get(&ObjectRef::new(&name).within(&namespace));
         if let Some(key) = pod.as_deref().and_then(named::<K>)
-            && shared.house.stores.evidence.tell(event)
+            && house.stores.evidence.tell(event)
         {
-            shared.house.wake.send(key);
+            house.kit.wake.send(key);
         }
     };
     hearing.run(client, scope, metrics, heard).await;

@@ -3,7 +3,7 @@
 use carrel_runtime::Key;
 use carrel_runtime::covers::canonical;
 use carrel_runtime::hash;
-use carrel_runtime::judge::{Case, Judge};
+use carrel_runtime::judge::Case;
 use carrel_server::Refusal;
 use carrel_server::rejection::{is_about_room, rejection};
 use k8s_openapi::api::core::v1::Pod;
@@ -26,7 +26,7 @@ pub(crate) async fn judge<K: Companion>(
     house: &House<K>,
 ) -> Judgement {
     let key = Key::of(observed.object.as_ref());
-    let judge = Judge { turns: &house.turns, bounds: &house.stores.bounds, wake: &house.wake };
+    let judge = house.kit.judge(&house.stores.bounds);
     let Some(pod) = due(observed, wanted) else { return judge.leave(&key) };
     let what = what(&pod);
     let case = Case { key: &key, since: asked_since(observed), what: &what };
@@ -39,14 +39,14 @@ pub(crate) async fn judge<K: Companion>(
     {
         return judge.lost(&case, words, refusal);
     }
-    judge.judge(&case, house.writer.would_create::<Pod>(&pod), refusal).await
+    judge.judge(&case, house.kit.writer.would_create::<Pod>(&pod), refusal).await
 }
 
 /// The pod of a start that is to be judged.
 fn due<K: Companion>(observed: &Observed<K>, wanted: &Result<Wanted, Refusal>) -> Option<Pod> {
     let wanted = wanted.as_ref().ok()?;
     let place = place_of(observed, wanted);
-    start_is_due(observed, wanted, &place).then(|| pod(&children(wanted, "", &place, None).deployment))
+    start_is_due(observed, wanted, &place).then(|| pod(&children(wanted, &place, None).deployment))
 }
 
 /// Stands for all that a judgement depends on but the room.
@@ -64,18 +64,13 @@ impl<K: Companion> House<K> {
             let wanted = observed.object.wanted(&self.settings);
             if let Some(pod) = due(&observed, &wanted) {
                 // Whose turn it is shows when they are woken.
-                let _ = self.turns.ask(&Key::of(observed.object.as_ref()), asked_since(&observed), &what(&pod));
+                let _ = self.kit.turns.ask(&Key::of(observed.object.as_ref()), asked_since(&observed), &what(&pod));
             }
         }
     }
 
-    /// There may be more room in a namespace.
-    pub(crate) fn reopen(&self, namespace: &str) {
-        self.wake.send_key(self.turns.reopen(namespace));
-    }
-
-    /// Wakes every companion of this kind.
+    /// Wakes all of them.
     pub(crate) fn wake_all(&self) {
-        self.stores.objects.keys().into_iter().for_each(|key| self.wake.send(key));
+        self.stores.objects.keys().into_iter().for_each(|key| self.kit.wake.send(key));
     }
 }

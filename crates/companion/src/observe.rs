@@ -118,10 +118,10 @@ impl<K: Companion> Stores<K> {
     /// Reads a companion and its children. `newer` is a status that this process wrote and the cache has not seen.
     pub fn observe(&self, object: Arc<K>, newer: Option<K::Status>, settings: &Settings) -> Observed<K> {
         let Key { namespace, name } = Key::of(object.as_ref());
-        let (child, virtual_service) = (K::child_name(&name), K::virtual_service(&name));
+        let child = K::child_name(&name);
         let this = object.clone();
         let owner = Owner::of(this.as_ref());
-        let place = Place { owner, namespace: &namespace, name: &child, virtual_service: &virtual_service };
+        let place = Place { owner, namespace: &namespace, name: &child, virtual_service: &child };
         let pod = self.pod(&namespace, &child);
         let mounted = object.claims(settings).into_iter().map(|claim| {
             let key = Key::new(&namespace, &claim);

@@ -58,8 +58,7 @@ pub fn plan<K: Companion>(observed: &Observed<K>, wanted: &Result<Wanted, Refusa
     }
     let live = observed.deployment.ours();
     let place = place_of(observed, wanted);
-    let virtual_service = K::virtual_service(&observed.object.name_any());
-    let mut children = children(wanted, &virtual_service, &place, live.and_then(|live| foreign_selector(live, wanted)));
+    let mut children = children(wanted, &place, live.and_then(|live| foreign_selector(live, wanted)));
     let mut leave = Vec::new();
     leave.extend(left_alone(Kind::Deployment, &observed.deployment));
     let mut remove = Vec::new();

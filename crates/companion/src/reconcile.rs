@@ -6,22 +6,18 @@ use std::time::Duration;
 use carrel_runtime::Key;
 use carrel_runtime::apply::{Applied, WriteError, Writer};
 use carrel_runtime::child::Owner;
-use carrel_runtime::hush::Hush;
+use carrel_runtime::kit::{Kit, Urgency};
 use carrel_runtime::ledger::IN_FLIGHT;
 use carrel_runtime::runner::Next;
-use carrel_runtime::statuses::Statuses;
-use carrel_runtime::turns::Turns;
-use carrel_runtime::wake::Wake;
 use carrel_server::Refusal;
 use carrel_server::kind::Kind;
 use carrel_server::route::{self, HTTPRoute, VirtualService, look};
-use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::ResourceExt;
 use serde_json::json;
-use tracing::{debug, error, info};
+use tracing::{error, info};
 
 use crate::children::Children;
 use crate::judge::judge;
@@ -36,17 +32,8 @@ use crate::{Companion, Settings};
 pub(crate) struct House<K: Companion> {
     pub(crate) settings: Settings,
     pub(crate) stores: Stores<K>,
-    pub(crate) writer: Writer,
-    pub(crate) statuses: Statuses<K::Status>,
-    pub(crate) hush: Hush,
-    pub(crate) turns: Turns<Refusal>,
-    pub(crate) wake: Wake<K>,
-    /// The wall clock.
-    pub(crate) clock: fn() -> Timestamp,
+    pub(crate) kit: Kit<K, K::Status, Refusal>,
 }
-
-/// More keys than this wait only when many are made, or changed, at once.
-const MANY: usize = 32;
 
 /// How often it is looked whether a name that another of Carrel's children has is free: who has it knows nothing of who waits.
 const TAKEN: Duration = Duration::from_secs(20);
@@ -56,18 +43,17 @@ const SELECTOR: &str = "selector";
 
 /// Brings one companion to where it should be.
 pub(crate) async fn reconcile<K: Companion>(object: Arc<K>, house: &House<K>) -> Result<Next, WriteError> {
-    if !house.writer.may_write() {
+    if !house.kit.writer.may_write() {
         return Ok(Next::Wait);
     }
-    let key = Key::of(object.as_ref());
-    let newer = house.statuses.newer_than(&key, object.meta().resource_version.as_deref().unwrap_or_default());
+    let newer = house.kit.newer(&object);
     let mut observed = house.stores.observe(object, newer, &house.settings);
     let (mut wanted, mut plan, mut work) = pass(&mut observed, house).await;
     let mut looked = Vec::new();
     // A watch can't tell whose the object is that has the name of a child.
     while let Some(kind) = work.taken().filter(|kind| !looked.contains(kind)) {
         looked.push(kind);
-        look_at(kind, &mut observed, &house.writer).await?;
+        look_at(kind, &mut observed, &house.kit.writer).await?;
         let taken = work.failed.take();
         (wanted, plan, work) = pass(&mut observed, house).await;
         if matches!(&plan, Plan::Apply(act) if act.leaves(kind)) {
@@ -77,18 +63,24 @@ pub(crate) async fn reconcile<K: Companion>(object: Arc<K>, house: &House<K>) ->
     }
     let route = write_route(&mut observed, &wanted, &mut plan, house).await;
     let outcome = Outcome { failed: work.failed.as_ref(), route: route.failed.as_ref() };
-    let status = status(&observed, &wanted, &plan, outcome, &house.settings, (house.clock)());
-    let busy = house.wake.len() > MANY;
-    if work.failed.is_none()
-        && route.failed.is_none()
-        && status != observed.status
-        && (busy || may_wait(K::said(&observed.status), K::said(&status)))
-        && let Some(left) = house.hush.wait(&key, busy)
-    {
+    let status = status(&observed, &wanted, &plan, outcome, (house.kit.clock)());
+    let urgency = if work.failed.is_some() || route.failed.is_some() {
+        Urgency::Now
+    } else if may_wait(K::said(&observed.status), K::said(&status)) {
+        Urgency::Passing
+    } else {
+        Urgency::Soon
+    };
+    let said = |before: &K::Status, after: &K::Status| {
+        let (before, after) = (K::said(before), K::said(after));
+        if (before.phase, before.reason) != (after.phase, after.reason) {
+            info!(phase = ?after.phase, reason = ?after.reason, "the state changed");
+        }
+        notices(before, after)
+    };
+    if let Some(left) = house.kit.say(observed.object.as_ref(), &observed.status, status, urgency, said).await? {
         return Ok(Next::After(left));
     }
-    house.hush.clear(&key);
-    write_status(&key, &observed, status, house).await?;
     match work.failed.or(route.failed) {
         Some((_, error)) => Err(error),
         None if work.next == Next::Wait => Ok(route.next),
@@ -102,7 +94,7 @@ async fn pass<K: Companion>(observed: &mut Observed<K>, house: &House<K>) -> (Re
     let judgement = Box::pin(judge(observed, &wanted, house)).await;
     observed.judged = judgement.judged;
     let plan = plan(observed, &wanted);
-    let mut work = carry_out(observed, &plan, &house.writer).await;
+    let mut work = carry_out(observed, &plan, &house.kit.writer).await;
     if let Some(error) = judgement.failed {
         work.note(Kind::Pod, Err(error));
     }
@@ -128,7 +120,7 @@ async fn write_route<K: Companion>(
     let object = observed.object.clone();
     let namespace = object.namespace().unwrap_or_default();
     let live = &mut observed.route;
-    let done = route::carry_out(&route, live, Owner::of(object.as_ref()), &namespace, &house.writer).await;
+    let done = route::carry_out(&route, live, Owner::of(object.as_ref()), &namespace, &house.kit.writer).await;
     // What was found in its place may be another's.
     *planned = plan(observed, wanted);
     done
@@ -218,36 +210,6 @@ async fn carry_out_act<K: Companion>(act: &Act, observed: &Observed<K>, writer: 
     }
     if !act.leaves(Kind::Deployment) {
         work.note(Kind::Deployment, writer.apply(deployment, observed.deployment.ours()).await);
-    }
-}
-
-async fn write_status<K: Companion>(
-    key: &Key,
-    observed: &Observed<K>,
-    status: K::Status,
-    house: &House<K>,
-) -> Result<(), WriteError> {
-    if status == observed.status {
-        return Ok(());
-    }
-    match house.writer.status::<K, _>(key, &observed.object.uid().unwrap_or_default(), &status).await {
-        Ok(written) => {
-            let (before, after) = (K::said(&observed.status), K::said(&status));
-            if (before.phase, before.reason) != (after.phase, after.reason) {
-                info!(phase = ?after.phase, reason = ?after.reason, "the state changed");
-            }
-            let notices = notices(before, after);
-            house.statuses.wrote(key, &written.resource_version().unwrap_or_default(), status);
-            for notice in notices {
-                house.writer.notice(&written, &notice).await;
-            }
-            Ok(())
-        }
-        Err(WriteError::Gone(message)) => {
-            debug!("no status to write: {message}");
-            Ok(())
-        }
-        Err(error) => Err(error),
     }
 }
 

@@ -2,19 +2,14 @@
 
 use std::sync::Arc;
 
-use carrel_runtime::apply::Writer;
-use carrel_runtime::backoff::Backoff;
 use carrel_runtime::bounds::BoundsFeed;
 use carrel_runtime::claims::ClaimsFeed;
 use carrel_runtime::hearing::Heard;
-use carrel_runtime::hush::Hush;
-use carrel_runtime::lease::Claim;
+use carrel_runtime::kit::Kit;
+use carrel_runtime::lease::{Claim, whenever_gained};
 use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
-use carrel_runtime::runner::Runner;
 use carrel_runtime::scope::Scope;
-use carrel_runtime::statuses::Statuses;
-use carrel_runtime::turns::Turns;
 use carrel_runtime::wake::queue;
 use carrel_server::servers::{Servers, ServersFeed};
 use kube::Client;
@@ -63,25 +58,14 @@ where
     let stores = feeds.stores(watches);
     let Watches { bounds, servers, claims } = watches;
     let fronts = servers.servers();
-    let shared = Arc::new(Shared {
-        house: House {
-            settings,
-            stores: stores.clone(),
-            writer: Writer::new(client.clone(), claim.clone(), metrics.clone()),
-            statuses: Statuses::default(),
-            hush: Hush::default(),
-            turns: Turns::default(),
-            wake: wake.clone(),
-            clock: jiff::Timestamp::now,
-        },
-        backoff: Arc::default(),
-    });
+    let kit = Kit::new(client.clone(), claim.clone(), metrics.clone(), wake.clone());
+    let house = Arc::new(House { settings, stores: stores.clone(), kit });
     feeds.wake(&wake, servers, claims);
-    let house = shared.clone();
-    bounds.on_room(move |namespace| house.house.reopen(namespace));
-    feeds.forget(&shared, servers);
-    let house = shared.clone();
-    servers.on_kind(move || house.house.wake_all());
+    let room = house.clone();
+    bounds.on_room(move |namespace| room.kit.reopen(namespace));
+    feeds.forget(&house, servers);
+    let kind = house.clone();
+    servers.on_kind(move || kind.wake_all());
 
     async move {
         let runner = async {
@@ -89,35 +73,20 @@ where
                 filled = filled(&stores, &fronts, heard) => if filled.is_none() { return },
                 () = end.clone() => return,
             }
-            shared.house.line_up();
-            let house = shared.clone();
-            Runner {
-                name: K::WORDS.controller,
-                shelf: stores.objects.clone(),
-                wake: wake.clone(),
-                backoff: shared.backoff.clone(),
-                metrics: metrics.clone(),
-            }
-            .run(keys, end, move |object| {
-                let shared = house.clone();
-                async move { reconcile(object, &shared.house).await }
-            })
-            .await;
+            house.line_up();
+            let (runner, at_work) = (house.kit.runner(K::WORDS.controller, stores.objects, &metrics), house.clone());
+            let one = move |object| {
+                let house = at_work.clone();
+                async move { reconcile(object, &house).await }
+            };
+            runner.run(keys, end, one).await;
         };
         tokio::select! {
             () = runner => {}
-            () = feeds.watch(&client, &scope, &metrics, &shared) => {}
-            () = wake_all_when_leading(claim, &shared.house) => {}
+            () = feeds.watch(&client, &scope, &metrics, &house) => {}
+            // What changed while another process led, or while nobody did, is looked at again.
+            () = whenever_gained(claim, || { house.line_up(); house.wake_all(); }) => {}
         }
-    }
-}
-
-/// What changed while another process led, or while nobody did, is looked at again. Never ends.
-async fn wake_all_when_leading<K: Companion>(mut claim: Claim, house: &House<K>) {
-    loop {
-        claim.gained().await;
-        house.line_up();
-        house.wake_all();
     }
 }
 
@@ -130,10 +99,4 @@ async fn filled<K: Companion>(stores: &Stores<K>, servers: &Servers, heard: Hear
     stores.bounds.wait_until_ready().await?;
     servers.wait_until_ready().await?;
     heard.all().await
-}
-
-/// What all reconciles share.
-pub(crate) struct Shared<K: Companion> {
-    pub(crate) house: House<K>,
-    pub(crate) backoff: Arc<Backoff>,
 }

@@ -98,7 +98,7 @@ impl Companion for PvcViewer {
         &status.said
     }
 
-    fn status(&self, said: Said, ready: bool, _: &Settings) -> PvcViewerStatus {
+    fn status(&self, said: Said, ready: bool) -> PvcViewerStatus {
         let networking = self.spec.valid().and_then(networking);
         PvcViewerStatus { ready, url: networking.map(|networking| format!("{}/", path(self, networking))), said }
     }

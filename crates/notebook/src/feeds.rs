@@ -22,7 +22,7 @@ use kube::{Client, Resource, ResourceExt};
 
 use crate::hear::{WATCHED, listen};
 use crate::observe::Stores;
-use crate::start::Shared;
+use crate::reconcile::House;
 
 /// The kinds that are watched.
 pub(crate) struct Feeds {
@@ -78,9 +78,9 @@ impl Feeds {
     }
 
     /// What must be forgotten with an object: a reconcile is not called for one that is gone.
-    pub(crate) fn forget(&mut self, shared: &Arc<Shared>, servers: &mut ServersFeed) {
-        self.stateful_sets.forget_in(shared.house.writer.ledger());
-        servers.forget_in(shared.house.writer.ledger());
+    pub(crate) fn forget(&mut self, house: &Arc<House>, servers: &mut ServersFeed) {
+        self.stateful_sets.forget_in(house.kit.writer.ledger());
+        servers.forget_in(house.kit.writer.ledger());
         // Once there is a pod, what kept it from being made is over; and what was said of a pod that is gone.
         let evidence = self.evidence.clone();
         self.pods.listen(move |change| {
@@ -104,21 +104,16 @@ impl Feeds {
                 evidence.forget(&Key::of(change.object()));
             }
         });
-        let shared = shared.clone();
+        let house = house.clone();
         self.notebooks.listen(move |change| {
             if let Change::Deleted(notebook) = change {
-                let key = Key::of(*notebook);
-                shared.house.statuses.forget(&key);
-                shared.house.hush.clear(&key);
-                shared.house.writer.forget(&key);
-                shared.backoff.clear(&key);
-                shared.house.wake.send_key(shared.house.turns.leave(&key));
+                house.kit.forget(&Key::of(*notebook));
             }
         });
     }
 
     /// Runs the watches: one a kind, of ours by label. Never ends.
-    pub(crate) async fn watch(self, client: &Client, scope: &Scope, metrics: &Arc<Metrics>, shared: &Shared) {
+    pub(crate) async fn watch(self, client: &Client, scope: &Scope, metrics: &Arc<Metrics>, house: &House) {
         let ours = everything().labels(&ours());
         let of_notebooks = everything().labels(NOTEBOOK_NAME);
         let sets = self.stateful_sets.store();
@@ -126,7 +121,7 @@ impl Feeds {
             scope.watch(self.notebooks, client, everything(), metrics),
             scope.watch(self.stateful_sets, client, ours, metrics),
             scope.watch(self.pods, client, of_notebooks, metrics),
-            listen(self.hearing, client, scope, metrics, sets, shared),
+            listen(self.hearing, client, scope, metrics, sets, house),
         );
     }
 }

@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 
 use crate::feeds::owner;
 use crate::observe::get;
-use crate::start::Shared;
+use crate::reconcile::House;
 
 /// The Events that are watched, as logs and `/readyz` call them, by the fields that select them.
 pub(crate) const WATCHED: &[(&str, &str)] = &[
@@ -43,15 +43,15 @@ pub(crate) async fn listen(
     scope: &Scope,
     metrics: &Arc<Metrics>,
     sets: Shelf<StatefulSet>,
-    shared: &Shared,
+    house: &House,
 ) {
     if sets.wait_until_ready().await.is_err() {
         return;
     }
     let (sender, receiver) = mpsc::channel(WAITING);
-    let ear = Ear { sets, evidence: shared.house.stores.evidence.clone(), wake: shared.house.wake.clone(), sender };
+    let ear = Ear { sets, evidence: house.stores.evidence.clone(), wake: house.kit.wake.clone(), sender };
     let heard = hearing.run(client, scope, metrics, |event, age| ear.hear(event, age));
-    tokio::join!(heard, issue_again(receiver, shared));
+    tokio::join!(heard, issue_again(receiver, house));
 }
 
 struct Ear {
@@ -86,10 +86,10 @@ fn again(event: &SlimEvent) -> Notice {
     Notice { tone: Tone::Warning, reason: event.reason.clone().into(), message }
 }
 
-async fn issue_again(mut events: mpsc::Receiver<(ObjectRef<Notebook>, Notice)>, shared: &Shared) {
+async fn issue_again(mut events: mpsc::Receiver<(ObjectRef<Notebook>, Notice)>, house: &House) {
     while let Some((key, notice)) = events.recv().await {
-        if let Some(notebook) = shared.house.stores.notebooks.get(&key) {
-            shared.house.writer.echo(notebook.as_ref(), &notice).await;
+        if let Some(notebook) = house.stores.notebooks.get(&key) {
+            house.kit.writer.echo(notebook.as_ref(), &notice).await;
         }
     }
 }

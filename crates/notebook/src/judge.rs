@@ -1,8 +1,7 @@
 //! Whether a start fits where a quota or a LimitRange bounds it: what is asked of the API server, and for whom.
 
-use carrel_api::notebook::Notebook;
 use carrel_runtime::Key;
-use carrel_runtime::judge::{Case, Judge};
+use carrel_runtime::judge::Case;
 use k8s_openapi::api::core::v1::Pod;
 
 use crate::children::{children, pod};
@@ -19,7 +18,7 @@ pub(crate) type Judgement = carrel_runtime::judge::Judgement<Refusal>;
 /// Judges a start, if one is due that must be judged; else lets the next in line have its turn.
 pub(crate) async fn judge(observed: &Observed, resolved: &Result<Resolved, Refusal>, house: &House) -> Judgement {
     let key = Key::of(observed.notebook.as_ref());
-    let judge = house.judge();
+    let judge = house.kit.judge(&house.stores.bounds);
     let due = resolved.as_ref().ok().filter(|resolved| start_is_due(observed, resolved));
     let Some(resolved) = due else { return judge.leave(&key) };
     let set = children(resolved).stateful_set;
@@ -34,14 +33,10 @@ pub(crate) async fn judge(observed: &Observed, resolved: &Result<Resolved, Refus
         return judge.lost(&case, words, refusal);
     }
     let pod = pod(&set);
-    judge.judge(&case, house.writer.would_create::<Pod>(&pod), refusal).await
+    judge.judge(&case, house.kit.writer.would_create::<Pod>(&pod), refusal).await
 }
 
 impl House {
-    fn judge(&self) -> Judge<'_, Notebook, Refusal> {
-        Judge { turns: &self.turns, bounds: &self.stores.bounds, wake: &self.wake }
-    }
-
     /// Puts all that wait for a start in line, before the first of them is judged: a process that begins to work knows
     /// nothing of who asked when.
     pub(crate) fn line_up(&self) {
@@ -54,18 +49,13 @@ impl House {
                 let set = children(&resolved).stateful_set;
                 let key = Key::of(observed.notebook.as_ref());
                 // Whose turn it is shows when they are woken.
-                let _ = self.turns.ask(&key, asked_since(&observed), template_hash(&set).unwrap_or_default());
+                let _ = self.kit.turns.ask(&key, asked_since(&observed), template_hash(&set).unwrap_or_default());
             }
         }
     }
 
-    /// There may be more room in a namespace.
-    pub(crate) fn reopen(&self, namespace: &str) {
-        self.wake.send_key(self.turns.reopen(namespace));
-    }
-
-    /// Wakes every Notebook.
+    /// Wakes all of them.
     pub(crate) fn wake_all(&self) {
-        self.stores.notebooks.keys().into_iter().for_each(|key| self.wake.send(key));
+        self.stores.notebooks.keys().into_iter().for_each(|key| self.kit.wake.send(key));
     }
 }

@@ -8,15 +8,11 @@ use carrel_api::vocabulary::{ODH_RESTART, RESTART_REQUESTED};
 use carrel_runtime::Key;
 use carrel_runtime::apply::{Applied, WriteError, Writer};
 use carrel_runtime::child::Owner;
-use carrel_runtime::hush::Hush;
+use carrel_runtime::kit::{Kit, Urgency};
 use carrel_runtime::ledger::IN_FLIGHT;
 use carrel_runtime::notice::{Notice, Tone};
 use carrel_runtime::runner::Next;
-use carrel_runtime::statuses::Statuses;
-use carrel_runtime::turns::Turns;
-use carrel_runtime::wake::Wake;
 use carrel_server::route::{self, look};
-use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
@@ -37,25 +33,15 @@ use crate::status::{Outcome, may_wait, status};
 pub(crate) struct House {
     pub(crate) settings: Settings,
     pub(crate) stores: Stores,
-    pub(crate) writer: Writer,
-    pub(crate) statuses: Statuses<NotebookStatus>,
-    pub(crate) hush: Hush,
-    pub(crate) turns: Turns<Refusal>,
-    pub(crate) wake: Wake<Notebook>,
-    /// The wall clock.
-    pub(crate) clock: fn() -> Timestamp,
+    pub(crate) kit: Kit<Notebook, NotebookStatus, Refusal>,
 }
-
-/// More keys than this wait only when many Notebooks are made, or changed, at once.
-const MANY: usize = 32;
 
 /// Brings one Notebook to where it should be.
 pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<Next, WriteError> {
-    if !house.writer.may_write() {
+    if !house.kit.writer.may_write() {
         return Ok(Next::Wait);
     }
-    let key = Key::of(notebook.as_ref());
-    let newer = house.statuses.newer_than(&key, notebook.metadata.resource_version.as_deref().unwrap_or_default());
+    let newer = house.kit.newer(&notebook);
     let mut observed = house.stores.observe(notebook, newer);
     if observed.is_behind() {
         debug!("nothing is done: the cache is behind the Notebook's own StatefulSet or pod");
@@ -66,7 +52,7 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
     // A watch can't tell whose the object is that has the name of a child.
     while let Some(kind) = work.taken().filter(|kind| !looked.contains(kind)) {
         looked.push(kind);
-        look_at(kind, &mut observed, &house.writer).await?;
+        look_at(kind, &mut observed, &house.kit.writer).await?;
         let taken = work.failed.take();
         (resolved, plan, work) = pass(&mut observed, house).await;
         if matches!(&plan, Plan::Apply(act) if act.leaves(kind)) {
@@ -76,18 +62,18 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
     }
     let route = write_route(&mut observed, &resolved, &mut plan, house).await;
     let outcome = Outcome { failed: work.failed.as_ref(), route: route.failed.as_ref() };
-    let status = status(&observed, &resolved, &plan, outcome, (house.clock)());
-    let busy = house.wake.len() > MANY;
-    if work.failed.is_none()
-        && route.failed.is_none()
-        && status != observed.status
-        && (busy || may_wait(&observed.status, &status))
-        && let Some(left) = house.hush.wait(&key, busy)
-    {
+    let status = status(&observed, &resolved, &plan, outcome, (house.kit.clock)());
+    let urgency = if work.failed.is_some() || route.failed.is_some() {
+        Urgency::Now
+    } else if may_wait(&observed.status, &status) {
+        Urgency::Passing
+    } else {
+        Urgency::Soon
+    };
+    let said = house.kit.say(observed.notebook.as_ref(), &observed.status, status, urgency, told).await?;
+    if let Some(left) = said {
         return Ok(Next::After(left));
     }
-    house.hush.clear(&key);
-    write_status(&key, &observed, status, house).await?;
     match work.failed.or(route.failed) {
         Some((_, error)) => Err(error),
         None if work.next == Next::Wait => Ok(route.next),
@@ -101,7 +87,7 @@ async fn pass(observed: &mut Observed, house: &House) -> (Result<Resolved, Refus
     let judgement = Box::pin(judge(observed, &resolved, house)).await;
     observed.judged = judgement.judged;
     let plan = plan(observed, &resolved);
-    let mut work = carry_out(observed, &plan, &house.writer).await;
+    let mut work = carry_out(observed, &plan, &house.kit.writer).await;
     if let Some(error) = judgement.failed {
         work.note(Kind::Pod, Err(error));
     }
@@ -127,7 +113,7 @@ async fn write_route(
     let owner = observed.notebook.clone();
     let namespace = owner.namespace().unwrap_or_default();
     let live = &mut observed.route;
-    let done = route::carry_out(&route, live, Owner::of(owner.as_ref()), &namespace, &house.writer).await;
+    let done = route::carry_out(&route, live, Owner::of(owner.as_ref()), &namespace, &house.kit.writer).await;
     // What was found in its place may be another's.
     *planned = plan(observed, resolved);
     done
@@ -242,30 +228,13 @@ async fn end_pod(restart: &Restart, observed: &Observed, writer: &Writer) -> Res
     Ok(())
 }
 
-async fn write_status(key: &Key, observed: &Observed, status: NotebookStatus, house: &House) -> Result<(), WriteError> {
-    if status == observed.status {
-        return Ok(());
+/// What a change of status is worth.
+fn told(before: &NotebookStatus, after: &NotebookStatus) -> Vec<Notice> {
+    let word = |status: &NotebookStatus| status.reason.map_or("Running", carrel_api::notebook::Reason::as_str);
+    if word(before) != word(after) || before.phase.is_none() {
+        info!(reason = word(after), "the Notebook's state changed");
     }
-    let uid = observed.notebook.uid().unwrap_or_default();
-    match house.writer.status::<Notebook, _>(key, &uid, &status).await {
-        Ok(written) => {
-            let word = |status: &NotebookStatus| status.reason.map_or("Running", carrel_api::notebook::Reason::as_str);
-            if word(&observed.status) != word(&status) || observed.status.phase.is_none() {
-                info!(reason = word(&status), "the Notebook's state changed");
-            }
-            let notices = notices(&observed.status, &status);
-            house.statuses.wrote(key, &written.resource_version().unwrap_or_default(), status);
-            for notice in notices {
-                house.writer.notice(&written, &notice).await;
-            }
-            Ok(())
-        }
-        Err(WriteError::Gone(message)) => {
-            debug!("no status to write: {message}");
-            Ok(())
-        }
-        Err(error) => Err(error),
-    }
+    notices(before, after)
 }
 
 #[cfg(test)]

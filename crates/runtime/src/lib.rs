@@ -16,6 +16,7 @@
 //! | [`statuses`] | what was said last of each object, until the cache shows it |
 //! | [`apply`] | the only writer: server-side apply when something differs, under the lease, with a timeout |
 //! | [`lease`] | one process at work: claims a Lease, and stops writing well before another can take it |
+//! | [`kit`] | what every controller works with, whatever it looks after |
 //! | [`runner`] | one reconcile a key at a time, and failed ones again ever later |
 //! | [`bounds`] | what bounds each namespace: quotas and limit ranges, watched once for all controllers |
 //! | [`quota`] | what a ResourceQuota has no room for, and when it may have |
@@ -43,6 +44,7 @@ pub mod hearing;
 pub mod hush;
 pub mod index;
 pub mod judge;
+pub mod kit;
 pub mod lease;
 pub mod ledger;
 pub mod metrics;

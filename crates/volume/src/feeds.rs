@@ -24,9 +24,9 @@ use crate::claim::phase;
 use crate::forgotten::Tally;
 use crate::hear::{WATCHED, listen};
 use crate::observe::{Stores, source};
+use crate::reconcile::House;
 use crate::slim_class::SlimClass;
 use crate::snapshot_feed::SnapshotFeeds;
-use crate::start::Shared;
 
 /// The kinds that are watched.
 pub(crate) struct Feeds {
@@ -104,8 +104,8 @@ impl Feeds {
     }
 
     /// What must be forgotten with an object: a reconcile is not called for one that is gone.
-    pub(crate) fn forget(&mut self, shared: &Arc<Shared>, claims: &mut ClaimsFeed) {
-        claims.forget_in(shared.house.writer.ledger());
+    pub(crate) fn forget(&mut self, house: &Arc<House>, claims: &mut ClaimsFeed) {
+        claims.forget_in(house.kit.writer.ledger());
         let evidence = self.evidence.clone();
         claims.claims.listen(move |change| {
             // What kept it from being made or grown is over once it is.
@@ -119,29 +119,25 @@ impl Feeds {
                 evidence.forget(&Key::of(change.object()));
             }
         });
-        let shared = shared.clone();
+        let house = house.clone();
         self.requests.listen(move |change| {
             if let Change::Deleted(request) = change {
-                let (key, house) = (Key::of(*request), &shared.house);
-                house.statuses.forget(&key);
+                let key = Key::of(*request);
+                house.kit.forget(&key);
                 house.finalizers.forget(&key);
-                house.hush.clear(&key);
-                house.writer.forget(&key);
-                shared.backoff.clear(&key);
                 house.stores.evidence.forget(&key);
-                house.wake.send_key(house.turns.leave(&key));
             }
         });
     }
 
     /// Runs the watches. Never ends.
-    pub(crate) async fn watch(mut self, client: &Client, scope: &Scope, metrics: &Arc<Metrics>, shared: &Shared) {
+    pub(crate) async fn watch(mut self, client: &Client, scope: &Scope, metrics: &Arc<Metrics>, house: &House) {
         let classes = watcher(Api::<SlimClass>::all(client.clone()), everything()).default_backoff();
         tokio::join!(
             scope.watch(self.requests, client, everything(), metrics),
             self.classes.run(classes, metrics.clone()),
-            self.snapshots.watch(client, scope, metrics, &shared.house.wake),
-            listen(self.hearing, client, scope, metrics, shared),
+            self.snapshots.watch(client, scope, metrics, &house.kit.wake),
+            listen(self.hearing, client, scope, metrics, house),
         );
     }
 }

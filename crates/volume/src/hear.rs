@@ -9,7 +9,7 @@ use carrel_runtime::scope::Scope;
 use kube::Client;
 use kube::runtime::reflector::ObjectRef;
 
-use crate::start::Shared;
+use crate::reconcile::House;
 
 /// The Events that are watched, as logs and `/readyz` call them, by the fields that select them.
 pub(crate) const WATCHED: &[(&str, &str)] = &[
@@ -18,8 +18,8 @@ pub(crate) const WATCHED: &[(&str, &str)] = &[
 ];
 
 /// Hears, once the cache of VolumeRequests is filled, which tells whom an Event concerns. Never ends.
-pub(crate) async fn listen(hearing: Hearing, client: &Client, scope: &Scope, metrics: &Arc<Metrics>, shared: &Shared) {
-    let stores = &shared.house.stores;
+pub(crate) async fn listen(hearing: Hearing, client: &Client, scope: &Scope, metrics: &Arc<Metrics>, house: &House) {
+    let stores = &house.stores;
     if stores.requests.wait_until_ready().await.is_err() {
         return;
     }
@@ -28,7 +28,7 @@ pub(crate) async fn listen(hearing: Hearing, client: &Client, scope: &Scope, met
         let key = ObjectRef::new(&about.name).within(&about.namespace);
         // A claim that nobody requested is nobody's business here.
         if stores.requests.get(&key).is_some() && stores.evidence.tell(event) {
-            shared.house.wake.send(key);
+            house.kit.wake.send(key);
         }
     };
     hearing.run(client, scope, metrics, heard).await;

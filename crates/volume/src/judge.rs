@@ -1,9 +1,8 @@
 //! Whether a claim fits where a quota or a LimitRange bounds its namespace: what is asked of the API server, and for whom.
 
-use carrel_api::volume_request::VolumeRequest;
 use carrel_runtime::Key;
 use carrel_runtime::hash;
-use carrel_runtime::judge::{Case, Judge};
+use carrel_runtime::judge::Case;
 
 use crate::observe::{Newer, Observed};
 use crate::reconcile::House;
@@ -29,23 +28,19 @@ fn what(due: &Due) -> String {
 /// Judges what is due, if it must be judged; else lets the next in line have its turn.
 pub(crate) async fn judge(observed: &Observed, resolved: &Result<Resolved, Refusal>, house: &House) -> Judgement {
     let key = Key::of(observed.request.as_ref());
-    let judge = house.judge();
+    let judge = house.kit.judge(&house.stores.bounds);
     let Some(due) = judged_due(observed, resolved) else { return judge.leave(&key) };
     let case = Case { key: &key, since: asked_since(observed, &due), what: &what(&due) };
     let dry_run = async {
         match &due {
-            Due::Made(claim) => house.writer.would_create(claim.as_ref()).await,
-            Due::Grown(claim) => house.writer.would_apply(claim.as_ref()).await,
+            Due::Made(claim) => house.kit.writer.would_create(claim.as_ref()).await,
+            Due::Grown(claim) => house.kit.writer.would_apply(claim.as_ref()).await,
         }
     };
     judge.judge(&case, dry_run, |words| Some(rejection(words)).filter(|refusal| is_about_room(refusal.reason))).await
 }
 
 impl House {
-    fn judge(&self) -> Judge<'_, VolumeRequest, Refusal> {
-        Judge { turns: &self.turns, bounds: &self.stores.bounds, wake: &self.wake }
-    }
-
     /// Puts all that wait for room in line, before the first of them is judged: a process that begins to work knows nothing
     /// of who asked when.
     pub(crate) fn line_up(&self) {
@@ -56,18 +51,13 @@ impl House {
             if let Some(due) = judged_due(&observed, &resolved) {
                 let key = Key::of(observed.request.as_ref());
                 // Whose turn it is shows when they are woken.
-                let _ = self.turns.ask(&key, asked_since(&observed, &due), &what(&due));
+                let _ = self.kit.turns.ask(&key, asked_since(&observed, &due), &what(&due));
             }
         }
     }
 
-    /// There may be more room in a namespace.
-    pub(crate) fn reopen(&self, namespace: &str) {
-        self.wake.send_key(self.turns.reopen(namespace));
-    }
-
-    /// Wakes every VolumeRequest.
+    /// Wakes all of them.
     pub(crate) fn wake_all(&self) {
-        self.stores.requests.keys().into_iter().for_each(|key| self.wake.send(key));
+        self.stores.requests.keys().into_iter().for_each(|key| self.kit.wake.send(key));
     }
 }

@@ -7,14 +7,11 @@ use carrel_api::vocabulary::VOLUME_FINALIZER;
 use carrel_api::volume_request::{Reclaim, VolumeRequest, VolumeRequestStatus};
 use carrel_runtime::Key;
 use carrel_runtime::apply::{Applied, WriteError, Writer};
-use carrel_runtime::hush::Hush;
+use carrel_runtime::kit::{Kit, Urgency};
 use carrel_runtime::ledger::IN_FLIGHT;
 use carrel_runtime::notice::{Notice, Tone};
 use carrel_runtime::runner::Next;
 use carrel_runtime::statuses::Statuses;
-use carrel_runtime::turns::Turns;
-use carrel_runtime::wake::Wake;
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::ResourceExt;
 use serde_json::{Map, Value, json};
@@ -30,25 +27,16 @@ use crate::status::{Outcome, may_wait, status};
 /// What a reconcile works with.
 pub(crate) struct House {
     pub(crate) stores: Stores,
-    pub(crate) writer: Writer,
-    pub(crate) statuses: Statuses<VolumeRequestStatus>,
     pub(crate) finalizers: Statuses<Vec<String>>,
-    pub(crate) hush: Hush,
-    pub(crate) turns: Turns<Refusal>,
-    pub(crate) wake: Wake<VolumeRequest>,
-    /// The wall clock.
-    pub(crate) clock: fn() -> Timestamp,
+    pub(crate) kit: Kit<VolumeRequest, VolumeRequestStatus, Refusal>,
 }
 
 /// The plural of claims, by which the ledger knows them.
 const CLAIMS: &str = "persistentvolumeclaims";
 
-/// More keys than this wait only when many VolumeRequests are made, or changed, at once.
-const MANY: usize = 32;
-
 /// Brings one VolumeRequest to where it should be.
 pub(crate) async fn reconcile(request: Arc<VolumeRequest>, house: &House) -> Result<Next, WriteError> {
-    if !house.writer.may_write() {
+    if !house.kit.writer.may_write() {
         return Ok(Next::Wait);
     }
     let key = Key::of(request.as_ref());
@@ -75,7 +63,7 @@ pub(crate) async fn reconcile(request: Arc<VolumeRequest>, house: &House) -> Res
         }
         Err(error) => {
             // What was let through is judged anew: the room may be another's by now.
-            house.wake.send_key(house.turns.leave(&key));
+            house.kit.wake.send_key(house.kit.turns.leave(&key));
             (Some(error), Next::Wait)
         }
     };
@@ -89,26 +77,25 @@ pub(crate) async fn reconcile(request: Arc<VolumeRequest>, house: &House) -> Res
         // It is gone, or held by others for whom this says enough.
         return Ok(next);
     }
-    let status = status(&observed, &resolved, &plan, Outcome { failed: failed.as_ref() }, (house.clock)());
-    let busy = house.wake.len() > MANY;
-    if failed.is_none()
-        && status != observed.status
-        && (busy || may_wait(&observed.status, &status))
-        && let Some(left) = house.hush.wait(&key, busy)
-    {
+    let status = status(&observed, &resolved, &plan, Outcome { failed: failed.as_ref() }, (house.kit.clock)());
+    let urgency = match &failed {
+        Some(_) => Urgency::Now,
+        None if may_wait(&observed.status, &status) => Urgency::Passing,
+        None => Urgency::Soon,
+    };
+    let said = house.kit.say(observed.request.as_ref(), &observed.status, status, urgency, told).await?;
+    if let Some(left) = said {
         return Ok(Next::After(left));
     }
-    house.hush.clear(&key);
-    write_status(&key, &observed, status, house).await?;
     failed.map_or(Ok(next), Err)
 }
 
 fn observe(request: Arc<VolumeRequest>, key: &Key, house: &House) -> Observed {
     let version = request.metadata.resource_version.clone().unwrap_or_default();
     let newer = Newer {
-        status: house.statuses.newer_than(key, &version),
+        status: house.kit.newer(&request),
         finalizers: house.finalizers.newer_than(key, &version),
-        claim: house.writer.ledger().awaits(CLAIMS, key),
+        claim: house.kit.writer.ledger().awaits(CLAIMS, key),
     };
     house.stores.observe(request, newer)
 }
@@ -121,10 +108,10 @@ async fn carry_out(observed: &Observed, plan: &Plan, house: &House) -> Result<Ap
     let done = match &plan.step {
         Step::Nothing => Applied::Settled,
         Step::Create { made, kept } => {
-            let done = house.writer.create(made.as_ref(), kept.as_ref()).await?;
+            let done = house.kit.writer.create(made.as_ref(), kept.as_ref()).await?;
             if matches!(done, Applied::Wrote(_)) {
                 let message = format!("the claim {} is made", made.name_any());
-                tell(&observed.request, "Created", message, &house.writer).await;
+                tell(&observed.request, "Created", message, &house.kit.writer).await;
             }
             done
         }
@@ -133,9 +120,9 @@ async fn carry_out(observed: &Observed, plan: &Plan, house: &House) -> Result<Ap
                 let labels: Map<String, Value> = over.iter().map(|label| (label.clone(), Value::Null)).collect();
                 let patch = json!({"metadata": {"labels": labels}});
                 let (key, uid) = (Key::of(claim.as_ref()), live.uid().unwrap_or_default());
-                house.writer.merge::<PersistentVolumeClaim>(&key, &uid, patch).await?;
+                house.kit.writer.merge::<PersistentVolumeClaim>(&key, &uid, patch).await?;
             }
-            house.writer.apply(claim.as_ref(), observed.claim.ours()).await?
+            house.kit.writer.apply(claim.as_ref(), observed.claim.ours()).await?
         }
         Step::Adopt(claim) => adopt(observed, claim, house).await?,
         Step::Delete { name, uid } => delete(observed, name, uid, house).await?,
@@ -152,10 +139,10 @@ async fn adopt(observed: &Observed, claim: &PersistentVolumeClaim, house: &House
     let mut claim = claim.clone();
     // Not one that was made since under the same name.
     claim.metadata.uid = live.uid();
-    let done = house.writer.apply(&claim, Some(live.as_ref())).await?;
+    let done = house.kit.writer.apply(&claim, Some(live.as_ref())).await?;
     if matches!(done, Applied::Wrote(_)) {
         let message = format!("the claim {}, which was there, is taken with its data", claim.name_any());
-        tell(&observed.request, "Adopted", message, &house.writer).await;
+        tell(&observed.request, "Adopted", message, &house.kit.writer).await;
     }
     Ok(done)
 }
@@ -164,7 +151,7 @@ async fn adopt(observed: &Observed, claim: &PersistentVolumeClaim, house: &House
 /// is read.
 async fn delete(observed: &Observed, name: &str, uid: &str, house: &House) -> Result<Applied, WriteError> {
     let cached = observed.request.as_ref();
-    let now = house.writer.look::<VolumeRequest>(&Key::of(cached)).await?;
+    let now = house.kit.writer.look::<VolumeRequest>(&Key::of(cached)).await?;
     let still = now.is_some_and(|now| {
         let deletes = now.spec.valid().is_some_and(|spec| spec.reclaim == Reclaim::Delete);
         now.uid() == cached.uid() && now.metadata.deletion_timestamp.is_some() && deletes
@@ -175,7 +162,7 @@ async fn delete(observed: &Observed, name: &str, uid: &str, house: &House) -> Re
     }
     let key = Key::new(cached.namespace().unwrap_or_default(), name);
     info!(claim = %key, "deleting the claim with its data, as its VolumeRequest says");
-    house.writer.delete::<PersistentVolumeClaim>(&key, uid).await?;
+    house.kit.writer.delete::<PersistentVolumeClaim>(&key, uid).await?;
     Ok(Applied::Settled)
 }
 
@@ -190,7 +177,7 @@ async fn write_finalizers(observed: &Observed, set: bool, house: &House) -> Resu
     // Of this very version: a finalizer that somebody sets in between must not be lost.
     let metadata = json!({"finalizers": finalizers, "resourceVersion": request.resource_version()});
     let uid = request.uid().unwrap_or_default();
-    let written = house.writer.merge::<VolumeRequest>(&key, &uid, json!({"metadata": metadata})).await?;
+    let written = house.kit.writer.merge::<VolumeRequest>(&key, &uid, json!({"metadata": metadata})).await?;
     house.finalizers.wrote(&key, &written.resource_version().unwrap_or_default(), finalizers);
     Ok(())
 }
@@ -200,34 +187,12 @@ async fn tell(request: &VolumeRequest, reason: &'static str, message: String, wr
     writer.notice(request, &Notice { tone: Tone::Normal, reason: reason.into(), message }).await;
 }
 
-async fn write_status(
-    key: &Key,
-    observed: &Observed,
-    status: VolumeRequestStatus,
-    house: &House,
-) -> Result<(), WriteError> {
-    if status == observed.status {
-        return Ok(());
+/// What a change of status is worth.
+fn told(before: &VolumeRequestStatus, after: &VolumeRequestStatus) -> Vec<Notice> {
+    if before.reason != after.reason {
+        info!(reason = ?after.reason, "the VolumeRequest's state changed");
     }
-    let uid = observed.request.uid().unwrap_or_default();
-    match house.writer.status::<VolumeRequest, _>(key, &uid, &status).await {
-        Ok(written) => {
-            if observed.status.reason != status.reason {
-                info!(reason = ?status.reason, "the VolumeRequest's state changed");
-            }
-            let notices = notices(&observed.status, &status);
-            house.statuses.wrote(key, &written.resource_version().unwrap_or_default(), status);
-            for notice in notices {
-                house.writer.notice(&written, &notice).await;
-            }
-            Ok(())
-        }
-        Err(WriteError::Gone(message)) => {
-            debug!("no status to write: {message}");
-            Ok(())
-        }
-        Err(error) => Err(error),
-    }
+    notices(before, after)
 }
 
 #[cfg(test)]

@@ -3,19 +3,15 @@
 use std::sync::Arc;
 
 use carrel_api::volume_request::VolumeRequest;
-use carrel_runtime::apply::Writer;
-use carrel_runtime::backoff::Backoff;
 use carrel_runtime::bounds::BoundsFeed;
 use carrel_runtime::claims::ClaimsFeed;
 use carrel_runtime::hearing::Heard;
-use carrel_runtime::hush::Hush;
-use carrel_runtime::lease::Claim;
+use carrel_runtime::kit::Kit;
+use carrel_runtime::lease::{Claim, whenever_gained};
 use carrel_runtime::metrics::{ForgottenClaims, Metrics};
 use carrel_runtime::process::Health;
-use carrel_runtime::runner::Runner;
 use carrel_runtime::scope::Scope;
 use carrel_runtime::statuses::Statuses;
-use carrel_runtime::turns::Turns;
 use carrel_runtime::wake::queue;
 use jiff::{SignedDuration, Timestamp};
 use kube::Client;
@@ -63,23 +59,12 @@ where
     let (mut feeds, heard) = Feeds::new(&health);
     let (wake, keys) = queue::<VolumeRequest>();
     let stores = feeds.stores(bounds.bounds(), claims.view());
-    let shared = Arc::new(Shared {
-        house: House {
-            stores: stores.clone(),
-            writer: Writer::new(client.clone(), claim.clone(), metrics.clone()),
-            statuses: Statuses::default(),
-            finalizers: Statuses::default(),
-            hush: Hush::default(),
-            turns: Turns::default(),
-            wake: wake.clone(),
-            clock: Timestamp::now,
-        },
-        backoff: Arc::default(),
-    });
+    let kit = Kit::new(client.clone(), claim.clone(), metrics.clone(), wake.clone());
+    let house = Arc::new(House { stores: stores.clone(), finalizers: Statuses::default(), kit });
     feeds.wake(&wake, claims);
-    let house = shared.clone();
-    bounds.on_room(move |namespace| house.house.reopen(namespace));
-    feeds.forget(&shared, claims);
+    let room = house.clone();
+    bounds.on_room(move |namespace| room.kit.reopen(namespace));
+    feeds.forget(&house, claims);
     let tally = feeds.tally();
 
     async move {
@@ -88,7 +73,7 @@ where
                 filled = filled(&stores, heard) => if filled.is_none() { return },
                 () = end.clone() => return,
             }
-            shared.house.line_up();
+            house.line_up();
             // Only now: with a part of the pods, claims would seem to be mounted by none.
             let claims = stores.claims.clone();
             metrics.count_forgotten(move || {
@@ -101,34 +86,19 @@ where
                 };
                 counted.into_iter().map(line).collect()
             });
-            let house = shared.clone();
-            Runner {
-                name: NAME,
-                shelf: stores.requests.clone(),
-                wake: wake.clone(),
-                backoff: shared.backoff.clone(),
-                metrics: metrics.clone(),
-            }
-            .run(keys, end, move |request| {
-                let shared = house.clone();
-                async move { reconcile(request, &shared.house).await }
-            })
-            .await;
+            let (runner, at_work) = (house.kit.runner(NAME, stores.requests, &metrics), house.clone());
+            let one = move |request| {
+                let house = at_work.clone();
+                async move { reconcile(request, &house).await }
+            };
+            runner.run(keys, end, one).await;
         };
         tokio::select! {
             () = runner => {}
-            () = feeds.watch(&client, &scope, &metrics, &shared) => {}
-            () = wake_all_when_leading(claim, &shared.house) => {}
+            () = feeds.watch(&client, &scope, &metrics, &house) => {}
+            // What changed while another process led, or while nobody did, is looked at again.
+            () = whenever_gained(claim, || { house.line_up(); house.wake_all(); }) => {}
         }
-    }
-}
-
-/// What changed while another process led, or while nobody did, is looked at again. Never ends.
-async fn wake_all_when_leading(mut claim: Claim, house: &House) {
-    loop {
-        claim.gained().await;
-        house.line_up();
-        house.wake_all();
     }
 }
 
@@ -140,10 +110,4 @@ async fn filled(stores: &Stores, heard: Heard) -> Option<()> {
     stores.snapshots.wait_until_ready().await?;
     stores.bounds.wait_until_ready().await?;
     heard.all().await
-}
-
-/// What all reconciles share.
-pub(crate) struct Shared {
-    pub(crate) house: House,
-    pub(crate) backoff: Arc<Backoff>,
 }

@@ -27,7 +27,7 @@ fn told<K: Companion>(observed: &Observed<K>, settings: &Settings) -> String {
     let plan = plan(observed, &wanted);
     assert_eq!(lint(observed, &plan), []);
     let now: Timestamp = "2026-01-03T00:00:00.5Z".parse().unwrap();
-    let status = status(observed, &wanted, &plan, Outcome::default(), settings, now);
+    let status = status(observed, &wanted, &plan, Outcome::default(), now);
     let mut told = plan.to_string();
     writeln!(told, "status {}", serde_json::to_string_pretty(&status).unwrap()).unwrap();
     told
@@ -38,11 +38,11 @@ fn keeps_the_rules<K: Companion>(observed: &Observed<K>, settings: &Settings) {
     let planned = plan(observed, &wanted);
     assert_eq!(lint(observed, &planned), []);
     let at = Timestamp::UNIX_EPOCH;
-    let first = status(observed, &wanted, &planned, Outcome::default(), settings, at);
+    let first = status(observed, &wanted, &planned, Outcome::default(), at);
     // Nothing in a status moves by itself.
     let later = Observed { status: first.clone(), ..observed.clone() };
     let at = at + jiff::SignedDuration::from_hours(5);
-    assert_eq!(status(&later, &wanted, &planned, Outcome::default(), settings, at), first);
+    assert_eq!(status(&later, &wanted, &planned, Outcome::default(), at), first);
     // What was carried out is what is wanted the next time.
     if let Plan::Apply(act) = &planned {
         let mut live = act.children.deployment.clone();

@@ -10,10 +10,10 @@ use carrel_server::route::{ObservedRoute, Told, said};
 use carrel_server::slim_pod::SlimPod;
 use jiff::Timestamp;
 
+use crate::Companion;
 use crate::observe::Observed;
 use crate::plan::Plan;
 use crate::wanted::Wanted;
-use crate::{Companion, Settings};
 use why::Why;
 
 /// What became of a plan, as far as a status speaks of it.
@@ -32,7 +32,6 @@ pub fn status<K: Companion>(
     wanted: &Result<Wanted, Refusal>,
     plan: &Plan,
     outcome: Outcome<'_>,
-    settings: &Settings,
     now: Timestamp,
 ) -> K::Status {
     let why = why::why(observed, wanted, plan, outcome);
@@ -52,7 +51,7 @@ pub fn status<K: Companion>(
     };
     // Kubeflow's web apps lead to one that is ready; under a name that another has they would lead to that one.
     let is_reached = why.reason != Reason::NameTaken;
-    observed.object.status(said, is_reached && pod.is_some_and(SlimPod::is_ready), settings)
+    observed.object.status(said, is_reached && pod.is_some_and(SlimPod::is_ready))
 }
 
 /// Whether a change of status may wait a moment: on the way to Running, where the next change comes at once. What needs a

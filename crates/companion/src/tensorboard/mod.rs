@@ -92,7 +92,7 @@ impl Companion for Tensorboard {
         &status.said
     }
 
-    fn status(&self, said: Said, ready: bool, _: &Settings) -> TensorboardStatus {
+    fn status(&self, said: Said, ready: bool) -> TensorboardStatus {
         TensorboardStatus { ready_replicas: i32::from(ready), said }
     }
 }

@@ -72,17 +72,8 @@ impl Desk {
             routes: Routes::off(),
             evidence: Arc::default(),
         };
-        let writer = Writer::new(client, Claim::always(), Arc::new(Metrics::default()));
-        let house = House {
-            settings: Settings::default(),
-            stores,
-            writer,
-            statuses: Statuses::default(),
-            hush: Hush::default(),
-            turns: Turns::default(),
-            wake: queue().0,
-            clock: Timestamp::now,
-        };
+        let kit = Kit::new(client, Claim::always(), Arc::new(Metrics::default()), queue().0);
+        let house = House { settings: Settings::default(), stores, kit };
         Self { house, requests, answers, notebooks, stateful_sets, services }
     }
 
@@ -344,6 +335,6 @@ async fn who_does_not_hold_the_lease_writes_nothing() {
     };
     let silent = client(|_| Mood::Hangs, desk.requests.clone(), desk.answers.clone());
     let (_keeper, claim) = carrel_runtime::lease::Keeper::new(silent.clone(), settings);
-    desk.house.writer = Writer::new(silent, claim, Arc::new(Metrics::default()));
+    desk.house.kit.writer = Writer::new(silent, claim, Arc::new(Metrics::default()));
     assert_eq!(desk.reconcile().await.1, [""; 0]);
 }

@@ -86,6 +86,14 @@ impl Claim {
     }
 }
 
+/// Calls each time the claim begins to hold. Never ends.
+pub async fn whenever_gained(mut claim: Claim, call: impl Fn()) {
+    loop {
+        claim.gained().await;
+        call();
+    }
+}
+
 /// The process that claims a lease. Run it beside everything else, and give it up last.
 pub struct Keeper {
     api: Api<Lease>,

@@ -7,7 +7,6 @@ use carrel_faults::{Keys, NAMESPACE, Parts, Process, Watch, give};
 use carrel_runtime::bounds::BoundsFeed;
 use carrel_runtime::claims::ClaimsFeed;
 use carrel_runtime::feed::Feed;
-use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
 use carrel_runtime::wake::wakes;
 use carrel_server::route::{Istio, Presence, RouteStore, Routes, Routing, VirtualService};
@@ -20,11 +19,11 @@ use serde_json::Value;
 use super::super::*;
 use super::scene::{CLAIMS, DEPLOYMENTS, IRIS, PODS, QUOTAS, ROUTES, SERVICES, Told};
 use crate::feeds::Feeds;
-use crate::start::{Shared, Watches};
+use crate::start::Watches;
 
 /// One process of the controller of a kind of companion.
 pub(super) struct Desk<K: Companion> {
-    shared: Arc<Shared<K>>,
+    house: Arc<House<K>>,
     feeds: Feeds<K>,
     /// What the watches of all servers have, by hand: the routes' own waits for their CRD.
     services: Feed<Service>,
@@ -85,26 +84,17 @@ impl<K: Told> Process for Desk<K> {
             store: RouteStore::VirtualService(routes.store()),
             presence: tokio::sync::watch::channel(Presence::There).1,
         };
-        let house = House {
-            settings,
-            stores,
-            writer: Writer::new(client, claim, Arc::new(Metrics::default())),
-            statuses: Statuses::default(),
-            hush: Hush::default(),
-            turns: Turns::default(),
-            wake: wake.clone(),
-            clock,
-        };
-        let shared = Arc::new(Shared { house, backoff });
+        let kit = Kit { clock, backoff, ..Kit::new(client, claim, Arc::default(), wake.clone()) };
+        let house = Arc::new(House { settings, stores, kit });
         feeds.wake(&wake, &mut servers, &mut claims);
         services.listen(wakes(wake.clone(), |child: &Service| owner::<K>(child.meta(), K::WORDS.mark)));
         routes.listen(wakes(wake, |child: &VirtualService| owner::<K>(child.meta(), K::WORDS.mark)));
-        let house = shared.clone();
-        bounds.on_room(move |namespace| house.house.reopen(namespace));
-        feeds.forget(&shared, &mut servers);
-        services.forget_in(shared.house.writer.ledger());
-        routes.forget_in(shared.house.writer.ledger());
-        Self { shared, feeds, services, routes, claims, bounds, keys }
+        let room = house.clone();
+        bounds.on_room(move |namespace| room.kit.reopen(namespace));
+        feeds.forget(&house, &mut servers);
+        services.forget_in(house.kit.writer.ledger());
+        routes.forget_in(house.kit.writer.ledger());
+        Self { house, feeds, services, routes, claims, bounds, keys }
     }
 
     fn key() -> Key {
@@ -125,7 +115,7 @@ impl<K: Told> Process for Desk<K> {
     }
 
     fn line_up(&self) {
-        self.shared.house.line_up();
+        self.house.line_up();
     }
 
     fn is_woken(&mut self) -> bool {
@@ -133,7 +123,7 @@ impl<K: Told> Process for Desk<K> {
     }
 
     async fn reconcile(&self) -> Option<Result<Next, WriteError>> {
-        let house = &self.shared.house;
+        let house = &self.house;
         let object = house.stores.objects.state().first()?.clone();
         Some(reconcile(object, house).await)
     }

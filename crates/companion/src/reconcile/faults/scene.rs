@@ -71,7 +71,7 @@ pub(super) enum Step {
 impl Step {
     pub(super) fn happens<K: Told>(self, objects: &mut Objects) {
         let child = K::child_name(IRIS);
-        let route = K::virtual_service(IRIS);
+        let route = K::child_name(IRIS);
         let children = [(ROUTES, &route), (SERVICES, &child), (DEPLOYMENTS, &child)];
         let annotate = |key: &str, value: Option<&str>| json!({"metadata": {"annotations": {key: value}}});
         let mut owner = |patch: Value| objects.change(K::WORDS.plural, IRIS, &patch);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use carrel_faults::{Keys, NAMESPACE, Parts, Process, Watch, give};
 use carrel_runtime::bounds::BoundsFeed;
 use carrel_runtime::feed::Feed;
-use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
 use carrel_runtime::wake::wakes;
 use carrel_server::route::{Presence, RouteStore, Routes, Routing, VirtualService};
@@ -17,11 +16,10 @@ use serde_json::Value;
 use super::super::*;
 use super::scene::{IRIS, NOTEBOOKS, PODS, QUOTAS, ROUTES, SERVICES, SETS};
 use crate::feeds::{Feeds, owner};
-use crate::start::Shared;
 
 /// One process of the Notebook controller.
 pub(super) struct Desk {
-    shared: Arc<Shared>,
+    house: Arc<House>,
     feeds: Feeds,
     /// What the watches of all servers have, by hand: the routes' own waits for their CRD.
     services: Feed<Service>,
@@ -55,26 +53,21 @@ impl Process for Desk {
             store: RouteStore::VirtualService(routes.store()),
             presence: tokio::sync::watch::channel(Presence::There).1,
         };
-        let house = House {
+        let kit = Kit { clock, backoff, ..Kit::new(client, claim, Arc::default(), wake.clone()) };
+        let house = Arc::new(House {
             settings: Settings { routing: crate::testing::istio(), ..Settings::default() },
             stores,
-            writer: Writer::new(client, claim, Arc::new(Metrics::default())),
-            statuses: Statuses::default(),
-            hush: Hush::default(),
-            turns: Turns::default(),
-            wake: wake.clone(),
-            clock,
-        };
-        let shared = Arc::new(Shared { house, backoff });
+            kit,
+        });
         feeds.wake(&wake, &mut servers);
         services.listen(wakes(wake.clone(), owner));
         routes.listen(wakes(wake, owner));
-        let house = shared.clone();
-        bounds.on_room(move |namespace| house.house.reopen(namespace));
-        feeds.forget(&shared, &mut servers);
-        services.forget_in(shared.house.writer.ledger());
-        routes.forget_in(shared.house.writer.ledger());
-        Self { shared, feeds, services, routes, bounds, keys }
+        let room = house.clone();
+        bounds.on_room(move |namespace| room.kit.reopen(namespace));
+        feeds.forget(&house, &mut servers);
+        services.forget_in(house.kit.writer.ledger());
+        routes.forget_in(house.kit.writer.ledger());
+        Self { house, feeds, services, routes, bounds, keys }
     }
 
     fn key() -> Key {
@@ -93,7 +86,7 @@ impl Process for Desk {
     }
 
     fn line_up(&self) {
-        self.shared.house.line_up();
+        self.house.line_up();
     }
 
     fn is_woken(&mut self) -> bool {
@@ -101,7 +94,7 @@ impl Process for Desk {
     }
 
     async fn reconcile(&self) -> Option<Result<Next, WriteError>> {
-        let house = &self.shared.house;
+        let house = &self.house;
         let notebook = house.stores.notebooks.state().first()?.clone();
         Some(reconcile(notebook, house).await)
     }

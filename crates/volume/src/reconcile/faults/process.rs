@@ -6,7 +6,6 @@ use carrel_api::vocabulary::NOTEBOOK_NAME;
 use carrel_faults::{Keys, NAMESPACE, Parts, Process, Watch, give};
 use carrel_runtime::bounds::BoundsFeed;
 use carrel_runtime::claims::ClaimsFeed;
-use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
 use kube::runtime::watcher::Event;
 use serde_json::Value;
@@ -14,11 +13,10 @@ use serde_json::Value;
 use super::super::*;
 use super::scene::{CLAIMS, CLASSES, DATA, PODS, QUOTAS, REQUESTS};
 use crate::feeds::Feeds;
-use crate::start::Shared;
 
 /// One process of the VolumeRequest controller.
 pub(super) struct Desk {
-    shared: Arc<Shared>,
+    house: Arc<House>,
     feeds: Feeds,
     claims: ClaimsFeed,
     bounds: BoundsFeed,
@@ -38,22 +36,17 @@ impl Process for Desk {
         let mut bounds = BoundsFeed::new(&health);
         let mut claims = ClaimsFeed::new(&[NOTEBOOK_NAME], &health);
         let (wake, keys) = Keys::new();
-        let house = House {
+        let kit = Kit { clock, backoff, ..Kit::new(client, claim, Arc::default(), wake.clone()) };
+        let house = Arc::new(House {
             stores: feeds.stores(bounds.bounds(), claims.view()),
-            writer: Writer::new(client, claim, Arc::new(Metrics::default())),
-            statuses: Statuses::default(),
             finalizers: Statuses::default(),
-            hush: Hush::default(),
-            turns: Turns::default(),
-            wake: wake.clone(),
-            clock,
-        };
-        let shared = Arc::new(Shared { house, backoff });
+            kit,
+        });
         feeds.wake(&wake, &mut claims);
-        let house = shared.clone();
-        bounds.on_room(move |namespace| house.house.reopen(namespace));
-        feeds.forget(&shared, &mut claims);
-        Self { shared, feeds, claims, bounds, keys }
+        let room = house.clone();
+        bounds.on_room(move |namespace| room.kit.reopen(namespace));
+        feeds.forget(&house, &mut claims);
+        Self { house, feeds, claims, bounds, keys }
     }
 
     fn key() -> Key {
@@ -71,7 +64,7 @@ impl Process for Desk {
     }
 
     fn line_up(&self) {
-        self.shared.house.line_up();
+        self.house.line_up();
     }
 
     fn is_woken(&mut self) -> bool {
@@ -79,7 +72,7 @@ impl Process for Desk {
     }
 
     async fn reconcile(&self) -> Option<Result<Next, WriteError>> {
-        let house = &self.shared.house;
+        let house = &self.house;
         let request = house.stores.requests.state().first()?.clone();
         Some(reconcile(request, house).await)
     }
