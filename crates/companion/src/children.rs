@@ -45,12 +45,6 @@ pub fn children(wanted: &Wanted, place: &Place, selector: Option<&BTreeMap<Strin
 
 fn deployment(wanted: &Wanted, place: &Place, selector: Option<&BTreeMap<String, String>>) -> Deployment {
     let mut pod = wanted.pod.clone();
-    // The API server keeps the name under its old key too, and takes it from there where the new one is gone.
-    let named = |name: &Option<String>| name.clone().filter(|name| !name.is_empty());
-    if let Some(account) = named(&pod.service_account_name).or_else(|| named(&pod.service_account)) {
-        pod.service_account_name = Some(account.clone());
-        pod.service_account = Some(account);
-    }
     if let Some(node) = place.node() {
         bind(&mut pod, node);
     }

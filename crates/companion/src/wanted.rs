@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use carrel_api::vocabulary::{RESTART_REQUESTED, STOPPED};
 use carrel_server::Refusal;
 use carrel_server::kind::child_metadata;
+use carrel_server::pod_spec::{keep_last_words, name_account};
 use carrel_server::route::{Routed, Routing, Rules};
 use k8s_openapi::api::core::v1::PodSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -12,9 +13,6 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::ResourceExt;
 
 use crate::Companion;
-
-/// Kubernetes' policy that takes the end of the log of a container that failed for its termination message.
-const LAST_WORDS: &str = "FallbackToLogsOnError";
 
 /// A companion that can be run, or stopped.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,10 +52,8 @@ impl Wanted {
     /// What every companion has, of an object and its pod. `selector` is what Kubeflow selects by; a mark of Carrel's is
     /// added, which no pod of another kind has.
     pub(crate) fn new<K: Companion>(object: &K, mut selector: BTreeMap<String, String>, mut pod: PodSpec) -> Self {
-        for container in pod.containers.iter_mut().chain(pod.init_containers.iter_mut().flatten()) {
-            // So that the reason CrashLoop has the last words of a server that writes to its log, as servers do.
-            container.termination_message_policy.get_or_insert_with(|| LAST_WORDS.to_owned());
-        }
+        keep_last_words(&mut pod);
+        name_account(&mut pod);
         let (name, mark) = (object.name_any(), K::WORDS.mark.to_owned());
         let child = K::child_name(&name);
         selector.insert(mark.clone(), child.clone());

@@ -2,6 +2,7 @@
 
 use carrel_runtime::Key;
 use carrel_runtime::judge::Case;
+use carrel_server::rejection::{is_about_room, rejection};
 use k8s_openapi::api::core::v1::Pod;
 
 use crate::children::{children, pod};
@@ -10,7 +11,6 @@ use crate::plan::template_hash;
 use crate::reconcile::House;
 use crate::resolve::{Refusal, Resolved, resolve};
 use crate::room::{asked_since, refused_on_the_way, start_is_due};
-use carrel_server::rejection::{is_about_room, rejection};
 
 /// What came of it.
 pub(crate) type Judgement = carrel_runtime::judge::Judgement<Refusal>;

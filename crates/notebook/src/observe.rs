@@ -9,7 +9,11 @@ use carrel_runtime::bounds::{Bounds, Limits};
 use carrel_runtime::child::{Child, Owner};
 use carrel_runtime::evidence::Evidence;
 use carrel_runtime::shelf::{Shelf, Shelved};
+use carrel_server::holders::Holder;
 use carrel_server::route::{ObservedRoute, Place, Routes};
+use carrel_server::slim_node::SlimNode;
+use carrel_server::slim_pod::SlimPod;
+use carrel_server::surroundings::{Surroundings, around, sharers};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -18,10 +22,6 @@ use kube::runtime::reflector::ObjectRef;
 
 use crate::names::{child_name, virtual_service_name};
 use crate::room::Judged;
-use carrel_server::holders::Holder;
-use carrel_server::slim_node::SlimNode;
-use carrel_server::slim_pod::SlimPod;
-use carrel_server::surroundings::{Surroundings, around, sharers};
 
 /// A Notebook and its children, as last seen.
 #[derive(Clone, Debug)]

@@ -8,6 +8,7 @@ use carrel_api::vocabulary::{
 };
 use carrel_server::kind::left_alone;
 pub use carrel_server::kind::{Kind, Leave};
+use carrel_server::slim_pod::SlimPod;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::ResourceExt;
 
@@ -16,7 +17,6 @@ use crate::observe::Observed;
 use crate::resolve::{Refusal, Resolved, TakenOver, Update};
 use crate::room::{Judged, start_is_due};
 use crate::waiting::{Waiting, remember, waiting};
-use carrel_server::slim_pod::SlimPod;
 
 /// What should happen to a Notebook's children. Its status is computed after, from what became of this.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,7 +1,6 @@
 //! One reconcile: observe, resolve, plan, apply, status, and nothing else.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use carrel_api::notebook::{Notebook, NotebookStatus};
 use carrel_api::vocabulary::{ODH_RESTART, RESTART_REQUESTED};
@@ -13,6 +12,7 @@ use carrel_runtime::ledger::IN_FLIGHT;
 use carrel_runtime::notice::{Notice, Tone};
 use carrel_runtime::runner::Next;
 use carrel_server::route::{self, look};
+use carrel_server::work::Work;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
@@ -137,36 +137,11 @@ async fn look_at(kind: Kind, observed: &mut Observed, writer: &Writer) -> Result
 /// Who set it made the object.
 const SELECTOR: &str = "selector";
 
-/// What became of a plan.
-struct Work {
-    failed: Option<(Kind, WriteError)>,
-    next: Next,
-}
-
-impl Work {
-    /// The kind of the child whose name another object has.
-    fn taken(&self) -> Option<Kind> {
-        self.failed.as_ref().and_then(|(kind, error)| matches!(error, WriteError::Taken { .. }).then_some(*kind))
-    }
-
-    /// Notes how a write ended; the first failure is the one that is told.
-    fn note(&mut self, kind: Kind, result: Result<Applied, WriteError>) {
-        match result {
-            Ok(Applied::InFlight) => self.next = Next::After(IN_FLIGHT + Duration::from_secs(1)),
-            // Nothing to tell of the errors: whoever has the lease, or whoever deletes, does the rest.
-            Ok(Applied::Settled | Applied::Wrote(_)) | Err(WriteError::NotLeader | WriteError::Gone(_)) => {}
-            Err(error) => {
-                self.failed.get_or_insert((kind, error));
-            }
-        }
-    }
-}
-
 /// Debug builds, and so every test, stop at a plan that breaks a rule of conduct; in a release it is not carried out.
 async fn carry_out(observed: &Observed, plan: &Plan, writer: &Writer) -> Work {
     let flaws = lint(observed, plan);
     debug_assert!(flaws.is_empty(), "{flaws:?}");
-    let mut work = Work { failed: None, next: Next::Wait };
+    let mut work = Work::default();
     if let Some(flaw) = flaws.first() {
         error!("this is a defect of Carrel, and nothing is done: {flaw}");
         return work;

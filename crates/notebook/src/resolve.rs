@@ -11,15 +11,16 @@ use carrel_api::vocabulary::{
 };
 use carrel_runtime::covers::canonical;
 use carrel_runtime::hash;
+pub use carrel_server::Refusal;
+use carrel_server::kind::child_metadata;
+use carrel_server::pod_spec::keep_last_words;
+use carrel_server::route::{Routed, Routing};
 use k8s_openapi::api::core::v1::{Container, ContainerPort, EnvVar, PodSecurityContext, PodSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use serde::{Deserialize, Serialize};
 
 use crate::Settings;
-pub use carrel_server::Refusal;
-use carrel_server::kind::child_metadata;
-use carrel_server::route::{Routed, Routing};
 
 use crate::children::rules;
 use crate::names::{child_name, label_value};
@@ -110,9 +111,8 @@ pub fn resolve(observed: &Observed, settings: &Settings) -> Result<Resolved, Ref
     }
     for container in pod.containers.iter_mut().chain(pod.init_containers.iter_mut().flatten()) {
         keep_last_of_each_name(&mut container.env);
-        // So that the reason CrashLoop has the last words of a server that writes to its log, as servers do.
-        container.termination_message_policy.get_or_insert_with(|| LAST_WORDS.to_owned());
     }
+    keep_last_words(&mut pod);
 
     let stopped = notebook.annotations().contains_key(STOPPED);
     let owner_template = owner_template(template);
@@ -235,9 +235,6 @@ fn labels(own: &BTreeMap<String, String>, template: &NotebookTemplate, name: &st
     labels.insert(NOTEBOOK_NAME.to_owned(), label_value(name));
     labels
 }
-
-/// Kubernetes' policy that takes the end of the log of a container that failed for its termination message.
-const LAST_WORDS: &str = "FallbackToLogsOnError";
 
 /// What Carrel's own annotations begin with. Nobody else's word may stand there.
 const OURS: &str = "carrel.dev/";

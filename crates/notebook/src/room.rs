@@ -4,6 +4,7 @@
 //! lets its pod through: its controller would try again ever later, and say nothing of what would fit.
 
 use carrel_runtime::child::Child;
+use carrel_server::rejection::{is_about_room, rejection};
 use jiff::Timestamp;
 
 use carrel_api::notebook::STOPPED;
@@ -11,7 +12,6 @@ use carrel_api::notebook::STOPPED;
 use crate::observe::Observed;
 use crate::plan::is_being_deleted;
 use crate::resolve::{Refusal, Resolved};
-use carrel_server::rejection::{is_about_room, rejection};
 
 /// What is known of a start.
 pub type Judged = carrel_runtime::judge::Judged<Refusal>;

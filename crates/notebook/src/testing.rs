@@ -6,6 +6,11 @@ use std::sync::Arc;
 use carrel_api::notebook::Notebook;
 use carrel_runtime::bounds::Limits;
 use carrel_runtime::child::{Child, Owner};
+use carrel_server::rejection::rejection;
+use carrel_server::route::{Gateway, IngressRules, Istio, ObservedRoute, Routing};
+use carrel_server::slim_node::SlimNode;
+use carrel_server::slim_pod::SlimPod;
+use carrel_server::surroundings::Surroundings;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ResourceQuota, Service};
 use serde::Deserialize;
@@ -15,12 +20,6 @@ use crate::Settings;
 use crate::observe::Observed;
 use crate::resolve::{Refusal, resolve};
 use crate::room::Judged;
-use carrel_server::rejection::rejection;
-use carrel_server::route::ObservedRoute;
-use carrel_server::route::{Gateway, IngressRules, Istio, Routing};
-use carrel_server::slim_node::SlimNode;
-use carrel_server::slim_pod::SlimPod;
-use carrel_server::surroundings::Surroundings;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

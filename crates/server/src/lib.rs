@@ -5,15 +5,20 @@
 //! |---|---|
 //! | [`kind`] | the kinds of children, and whether to leave one alone |
 //! | [`slim_pod`], [`slim_node`] | pods and nodes, as far as they are looked at |
+//! | [`pod_spec`] | what the pod of every server gets beyond what its owner asks for |
 //! | [`pod`] | why a pod does not run |
 //! | [`surroundings`] | what stands around such a pod: words of Events, nodes, other pods |
 //! | [`rejection`], [`holders`] | why no pod can be made, and who has what it would need |
+//! | [`work`] | what became of a plan |
+//! | [`conditions`] | the conditions of a server, out of the one thing that is said of it |
 //! | [`route`] | how a server is reached from outside: Istio's, the Gateway API's or Kubernetes' own kind of route |
 //! | [`servers`] | the watches of Services, routes and nodes, once for all controllers |
 
+pub mod conditions;
 pub mod holders;
 pub mod kind;
 pub mod pod;
+pub mod pod_spec;
 mod refusal;
 pub mod rejection;
 pub mod route;
@@ -21,5 +26,6 @@ pub mod servers;
 pub mod slim_node;
 pub mod slim_pod;
 pub mod surroundings;
+pub mod work;
 
 pub use refusal::Refusal;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use carrel_api::volume_request::VolumeRequest;
 use carrel_runtime::Key;
 use carrel_runtime::feed::{Feed, everything};
+use carrel_runtime::index::Index;
 use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
 use carrel_runtime::scope::Scope;
@@ -21,7 +22,6 @@ use tracing::info;
 
 use crate::observe::snapshot_source;
 use crate::snapshot::{CONTENTS, Found, SNAPSHOTS, SlimContent, SlimSnapshot, Snapshot, VERSION};
-use carrel_runtime::index::Index;
 
 /// Whether a kind is served; `None` until that is known, and its cache filled if so.
 type Served = Option<bool>;

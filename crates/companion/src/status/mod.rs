@@ -2,9 +2,10 @@
 
 mod why;
 
-use carrel_api::server::{Condition, Phase, READY, ROUTED, Reason, STOPPED, Said};
+use carrel_api::server::{Condition, Phase, ROUTED, Reason, Said};
 use carrel_runtime::apply::WriteError;
 use carrel_server::Refusal;
+use carrel_server::conditions::{ready, stopped, time};
 use carrel_server::kind::Kind;
 use carrel_server::route::{ObservedRoute, Told, said};
 use carrel_server::slim_pod::SlimPod;
@@ -14,7 +15,6 @@ use crate::Companion;
 use crate::observe::Observed;
 use crate::plan::Plan;
 use crate::wanted::Wanted;
-use why::Why;
 
 /// What became of a plan, as far as a status speaks of it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,9 +38,7 @@ pub fn status<K: Companion>(
     let before = K::said(&observed.status);
     let mut conditions = vec![ready(&why), stopped(&why)];
     conditions.extend(routed(observed, wanted, plan, outcome));
-    for condition in &mut conditions {
-        condition.last_transition_time = Some(transition(before.condition(&condition.type_), condition, now));
-    }
+    time(&mut conditions, |type_| before.condition(type_), now);
     let pod = observed.pod.as_deref();
     let said = Said {
         conditions,
@@ -64,27 +62,6 @@ pub fn may_wait(before: &Said, after: &Said) -> bool {
     passing(after) && (before.phase.is_none() || passing(before) || before.phase == Some(Phase::Stopped))
 }
 
-fn ready(why: &Why) -> Condition {
-    Condition {
-        type_: READY.to_owned(),
-        status: truth(why.phase == Phase::Running),
-        reason: Some(why.reason.as_str().to_owned()),
-        message: Some(why.message.clone()),
-        ..Condition::default()
-    }
-}
-
-fn stopped(why: &Why) -> Condition {
-    let stopped = why.phase == Phase::Stopped;
-    Condition {
-        type_: STOPPED.to_owned(),
-        status: truth(stopped),
-        reason: stopped.then(|| Reason::StoppedByOwner.as_str().to_owned()),
-        message: stopped.then(|| why.message.clone()),
-        ..Condition::default()
-    }
-}
-
 /// `None` where no routes are made, or its owner wants none.
 fn routed<K: Companion>(
     observed: &Observed<K>,
@@ -102,15 +79,4 @@ fn routed<K: Companion>(
     let asked = wanted.front.as_ref()?.routed.as_ref()?;
     let route = act.children.route.as_ref();
     Some(said(Told { asked, route, live: &observed.route, failed: outcome.route, owner: K::WORDS.kind }))
-}
-
-fn truth(value: bool) -> String {
-    if value { "True" } else { "False" }.to_owned()
-}
-
-/// When a condition's status last changed: stays what it was while the status does.
-fn transition(before: Option<&Condition>, condition: &Condition, now: Timestamp) -> Timestamp {
-    let kept = before.filter(|before| before.status == condition.status).and_then(|before| before.last_transition_time);
-    // A Kubernetes time has whole seconds; a finer one would differ from itself once stored.
-    kept.unwrap_or_else(|| Timestamp::from_second(now.as_second()).unwrap_or(now))
 }

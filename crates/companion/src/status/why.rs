@@ -8,6 +8,8 @@ use carrel_server::pod::{self, Waiting};
 use carrel_server::rejection::{is_about_room, rejection};
 use kube::ResourceExt;
 
+use carrel_server::conditions::Why;
+
 use super::Outcome;
 use crate::Companion;
 use crate::affinity::bound;
@@ -16,24 +18,6 @@ use crate::observe::{Judged, Observed};
 use crate::plan::{Act, Plan};
 use crate::room;
 use crate::wanted::Wanted;
-
-/// What is said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Why {
-    pub(super) phase: Phase,
-    pub(super) reason: Reason,
-    pub(super) message: String,
-}
-
-impl Why {
-    fn new(phase: Phase, reason: Reason, message: impl Into<String>) -> Self {
-        Self { phase, reason, message: message.into() }
-    }
-
-    fn of(phase: Phase, refusal: Refusal) -> Self {
-        Self { phase, reason: refusal.reason, message: refusal.message }
-    }
-}
 
 /// Everything that a check may look at.
 struct Case<'a, K: Companion> {

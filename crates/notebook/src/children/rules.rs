@@ -5,13 +5,13 @@ use std::fmt;
 
 use carrel_api::notebook::Reason;
 use carrel_api::vocabulary::{HEADERS_REQUEST_SET, REWRITE_URI};
+use carrel_server::route::{Routing, Rules};
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::resolve::Refusal;
-use carrel_server::route::{Routing, Rules};
 
 /// Reads the annotations. Kubeflow takes headers that it can't read for none; here they are refused with what is wrong,
 /// and the route that is there stays.

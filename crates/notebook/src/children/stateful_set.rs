@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use carrel_api::vocabulary::{MADE_FROM, NOTEBOOK, OWNER_TEMPLATE, RESTARTED_FOR, STATEFUL_SET, TAKEN_OVER, TEMPLATE};
 use carrel_runtime::covers::canonical;
 use carrel_runtime::hash;
+use carrel_server::pod_spec::name_account;
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec, StatefulSetUpdateStrategy};
-use k8s_openapi::api::core::v1::{PodSpec, PodTemplateSpec};
+use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use serde_json::json;
 
@@ -47,6 +48,8 @@ pub(super) fn stateful_set(resolved: &Resolved) -> StatefulSet {
 }
 
 fn template(resolved: &Resolved) -> PodTemplateSpec {
+    let mut spec = resolved.pod.clone();
+    name_account(&mut spec);
     let mut annotations = resolved.annotations.clone();
     // Of what the pod is, not of what is noted on it; another spelling is no change.
     let whole = json!({"labels": resolved.labels, "annotations": annotations, "spec": resolved.pod});
@@ -63,43 +66,6 @@ fn template(resolved: &Resolved) -> PodTemplateSpec {
             annotations: Some(annotations),
             ..ObjectMeta::default()
         }),
-        spec: Some(pod_spec(resolved)),
-    }
-}
-
-/// The API server writes the name of a pod's account under its old name too, and takes it from there where the new one is
-/// gone. So both are ours, and go together when the owner takes the account away.
-fn pod_spec(resolved: &Resolved) -> PodSpec {
-    let mut spec = resolved.pod.clone();
-    let named = |name: &Option<String>| name.clone().filter(|name| !name.is_empty());
-    let account = named(&spec.service_account_name).or_else(|| named(&spec.service_account));
-    if account.is_some() {
-        spec.service_account_name.clone_from(&account);
-        spec.service_account = account;
-    }
-    spec
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Settings;
-    use crate::resolve::resolve;
-    use crate::testing::asks_for;
-
-    #[test]
-    fn an_account_has_both_its_names_and_the_newer_one_counts() {
-        for (given, expected) in [
-            ("serviceAccountName: a", Some("a")),
-            ("serviceAccount: b", Some("b")),
-            ("serviceAccount: b, serviceAccountName: a", Some("a")),
-            ("serviceAccountName: ''", None),
-        ] {
-            let observed = asks_for(&format!("{{{given}, containers: [{{name: a, image: i}}]}}"));
-            let spec = pod_spec(&resolve(&observed, &Settings::default()).unwrap());
-            let name = |name: &Option<String>| name.clone().filter(|name| !name.is_empty());
-            assert_eq!(name(&spec.service_account_name).as_deref(), expected, "{given}");
-            assert_eq!(name(&spec.service_account).as_deref(), expected, "{given}");
-        }
+        spec: Some(spec),
     }
 }

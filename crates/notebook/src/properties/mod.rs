@@ -8,7 +8,12 @@ use std::sync::Arc;
 use carrel_api::notebook::{NotebookStatus, READY, Reason};
 use carrel_api::testing::{Taste, any_metadata, any_notebook, any_spec};
 use carrel_api::vocabulary::{ODH_RESTART, ON_STOP, RESTART_REQUESTED, STOPPED, UPDATE_POLICY};
+use carrel_runtime::bounds::Limits;
+use carrel_runtime::child::{Child, Owner};
 use carrel_runtime::covers::{canonical, covers};
+use carrel_server::route::{ObservedRoute, Route, Routing};
+use carrel_server::slim_pod::SlimPod;
+use carrel_server::surroundings::Surroundings;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -21,13 +26,6 @@ use crate::resolve::resolve;
 use crate::room::Judged;
 use crate::status::{Outcome, status};
 use crate::testing::{routing, story};
-use carrel_runtime::bounds::Limits;
-use carrel_runtime::child::{Child, Owner};
-use carrel_server::route::ObservedRoute;
-use carrel_server::route::Route;
-use carrel_server::route::Routing;
-use carrel_server::slim_pod::SlimPod;
-use carrel_server::surroundings::Surroundings;
 use server::stored;
 
 fn notebook() -> impl Strategy<Value = Value> {

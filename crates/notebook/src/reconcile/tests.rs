@@ -1,6 +1,7 @@
 //! Reconciles against a scripted API server that counts: one request too many fails a test.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use carrel_runtime::apply::Retry;
 use carrel_runtime::bounds::BoundsFeed;
@@ -10,6 +11,8 @@ use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
 use carrel_runtime::shelf::ShelfWriter as StoreWriter;
 use carrel_runtime::wake::queue;
+use carrel_server::route::{Presence, RouteStore, Routes};
+use carrel_server::slim_pod::SlimPod;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -20,8 +23,6 @@ use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 
 use super::*;
-use carrel_server::route::{Presence, RouteStore, Routes};
-use carrel_server::slim_pod::SlimPod;
 
 /// What the API server does with a write.
 #[derive(Clone, Copy, PartialEq)]

@@ -3,20 +3,18 @@
 mod asked;
 mod why;
 
-use carrel_api::notebook::{
-    Condition, ContainerState, NotebookStatus, Phase, READY, RESTART_REQUIRED, ROUTED, Reason, STOPPED,
-};
+use carrel_api::notebook::{Condition, ContainerState, NotebookStatus, Phase, READY, RESTART_REQUIRED, ROUTED, Reason};
 use carrel_api::vocabulary::RESTART_REQUESTED;
 use carrel_runtime::apply::WriteError;
+use carrel_server::conditions::{Why, ready, stopped, time, truth};
+use carrel_server::route::{ObservedRoute, Told, said};
+use carrel_server::slim_pod::{SlimPod, SlimPodCondition};
 use jiff::Timestamp;
 
 use crate::observe::Observed;
 use crate::plan::{Kind, Plan};
 use crate::resolve::{Refusal, Resolved};
 use crate::waiting::Waiting;
-use carrel_server::route::{ObservedRoute, Told, said};
-use carrel_server::slim_pod::{SlimPod, SlimPodCondition};
-use why::Why;
 
 /// What became of a plan, as far as a status speaks of it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,9 +42,7 @@ pub fn status(
         conditions.extend(restart_required(&act.waiting));
     }
     conditions.extend(routed(observed, resolved, plan, outcome));
-    for condition in &mut conditions {
-        condition.last_transition_time = Some(transition(observed.status.condition(&condition.type_), condition, now));
-    }
+    time(&mut conditions, |type_| observed.status.condition(type_), now);
     conditions.extend(pod.into_iter().flat_map(mirrored));
     NotebookStatus {
         // What the StatefulSet's count follows, a moment later. A pod that is ending counts while it is ready: Kubeflow's
@@ -96,28 +92,6 @@ fn routed(
     Some(said(Told { asked, route, live: &observed.route, failed: outcome.route, owner: "Notebook" }))
 }
 
-fn ready(why: &Why) -> Condition {
-    Condition {
-        type_: READY.to_owned(),
-        status: truth(why.phase == Phase::Running),
-        reason: Some(why.reason.as_str().to_owned()),
-        message: Some(why.message.clone()),
-        ..Condition::default()
-    }
-}
-
-/// A reason stands here only while the notebook is stopped: Kubeflow's web app shows whatever has one.
-fn stopped(why: &Why) -> Condition {
-    let stopped = why.phase == Phase::Stopped;
-    Condition {
-        type_: STOPPED.to_owned(),
-        status: truth(stopped),
-        reason: stopped.then(|| Reason::StoppedByOwner.as_str().to_owned()),
-        message: stopped.then(|| why.message.clone()),
-        ..Condition::default()
-    }
-}
-
 /// The most fields that a message names.
 const NAMED_FIELDS: usize = 10;
 
@@ -138,17 +112,6 @@ fn restart_required(waiting: &Waiting) -> Option<Condition> {
         )),
         ..Condition::default()
     })
-}
-
-fn truth(value: bool) -> String {
-    if value { "True" } else { "False" }.to_owned()
-}
-
-/// When a condition's status last changed: stays what it was while the status does.
-fn transition(before: Option<&Condition>, condition: &Condition, now: Timestamp) -> Timestamp {
-    let kept = before.filter(|before| before.status == condition.status).and_then(|before| before.last_transition_time);
-    // A Kubernetes time has whole seconds; a finer one would differ from itself once stored.
-    kept.unwrap_or_else(|| Timestamp::from_second(now.as_second()).unwrap_or(now))
 }
 
 /// The pod's conditions, as Kubeflow mirrors them, with their own times (Kubeflow writes the present, and never rests).

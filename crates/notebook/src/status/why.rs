@@ -2,29 +2,17 @@
 
 use carrel_api::notebook::{Phase, READY, Reason};
 use carrel_api::vocabulary::STOPPED;
+use carrel_server::pod::{self, Waiting};
+use carrel_server::rejection::{is_about_room, rejection};
 use kube::ResourceExt;
+
+use carrel_server::conditions::Why;
 
 use super::Outcome;
 use crate::observe::Observed;
 use crate::plan::{self, Plan};
 use crate::resolve::{Refusal, Resolved};
 use crate::room::Judged;
-use carrel_server::pod::{self, Waiting};
-use carrel_server::rejection::{is_about_room, rejection};
-
-/// What is said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Why {
-    pub(super) phase: Phase,
-    pub(super) reason: Reason,
-    pub(super) message: String,
-}
-
-impl Why {
-    fn new(phase: Phase, reason: Reason, message: impl Into<String>) -> Self {
-        Self { phase, reason, message: message.into() }
-    }
-}
 
 /// Everything that a check may look at.
 struct Case<'a> {
