@@ -28,7 +28,7 @@
 //! | [`quantity`] | Kubernetes quantities as numbers |
 //! | [`judge`] | whether something fits where a quota bounds it, by dry runs, in turn |
 //! | [`turns`] | whose turn it is to start where room is short |
-//! | [`served`] | whether the cluster has a kind that it may lack |
+//! | [`served`], [`presence`] | whether the cluster has a kind that it may lack, and the watch of it while it has |
 //! | [`metrics`], [`process`] | what the process shows of itself, and how it starts and ends |
 
 pub mod apply;
@@ -51,6 +51,7 @@ pub mod metrics;
 pub mod mounts;
 pub mod names;
 pub mod notice;
+pub mod presence;
 pub mod process;
 pub mod quantity;
 pub mod quota;

@@ -6,6 +6,7 @@ use carrel_runtime::child::ours;
 use carrel_runtime::feed::{Change, Feed, everything};
 use carrel_runtime::ledger::Ledger;
 use carrel_runtime::metrics::Metrics;
+use carrel_runtime::presence::known;
 use carrel_runtime::process::Health;
 use carrel_runtime::scope::Scope;
 use carrel_runtime::shelf::Shelf;
@@ -18,7 +19,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::watcher;
 use kube::{Api, Client, Resource};
 
-use crate::route::feed::{RouteFeed, known, states};
+use crate::route::feed::{RouteFeed, states};
 use crate::route::{Routes, Routing};
 use crate::slim_node::SlimNode;
 
@@ -41,7 +42,7 @@ impl Servers {
         if self.watch_nodes {
             self.nodes.wait_until_ready().await.ok()?;
         }
-        known(&self.routes).await
+        known(self.routes.presence.clone()).await
     }
 }
 

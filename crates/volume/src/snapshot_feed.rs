@@ -1,6 +1,5 @@
 //! The watches of VolumeSnapshots and their contents, each while the cluster serves the kind.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 
 use carrel_api::volume_request::VolumeRequest;
@@ -8,14 +7,12 @@ use carrel_runtime::Key;
 use carrel_runtime::feed::{Feed, everything};
 use carrel_runtime::index::Index;
 use carrel_runtime::metrics::Metrics;
+use carrel_runtime::presence::{MaybeWatch, Presence, known};
 use carrel_runtime::process::Health;
 use carrel_runtime::scope::Scope;
-use carrel_runtime::served::follow;
 use carrel_runtime::shelf::{Shelf, Shelved};
 use carrel_runtime::wake::Wake;
-use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::ObjectRef;
-use kube::runtime::watcher::watcher;
 use kube::{Api, Client};
 use tokio::sync::watch;
 use tracing::info;
@@ -23,25 +20,22 @@ use tracing::info;
 use crate::observe::snapshot_source;
 use crate::snapshot::{CONTENTS, Found, SNAPSHOTS, SlimContent, SlimSnapshot, Snapshot, VERSION};
 
-/// Whether a kind is served; `None` until that is known, and its cache filled if so.
-type Served = Option<bool>;
-
 /// A kind that the cluster may lack, as last seen.
 #[derive(Debug)]
 struct Kind<K: Shelved> {
     shelf: Shelf<K>,
-    served: watch::Receiver<Served>,
+    presence: watch::Receiver<Presence>,
 }
 
 impl<K: Shelved> Clone for Kind<K> {
     fn clone(&self) -> Self {
-        Self { shelf: self.shelf.clone(), served: self.served.clone() }
+        Self { shelf: self.shelf.clone(), presence: self.presence.clone() }
     }
 }
 
 impl<K: Shelved> Kind<K> {
     fn find(&self, key: &ObjectRef<K>) -> Found<K> {
-        if *self.served.borrow() != Some(true) {
+        if *self.presence.borrow() != Presence::There {
             return Found::Unserved;
         }
         self.shelf.get(key).map_or(Found::Missing, Found::There)
@@ -71,8 +65,8 @@ impl Snapshots {
 
     /// Waits until it is known whether the kinds are there, and until their caches are filled if so.
     pub(crate) async fn wait_until_ready(&self) -> Option<()> {
-        self.snapshots.served.clone().wait_for(Option::is_some).await.ok()?;
-        self.contents.served.clone().wait_for(Option::is_some).await.ok().map(drop)
+        known(self.snapshots.presence.clone()).await?;
+        known(self.contents.presence.clone()).await
     }
 }
 
@@ -80,8 +74,8 @@ impl Snapshots {
 pub(crate) struct SnapshotFeeds {
     snapshots: Feed<SlimSnapshot>,
     contents: Feed<SlimContent>,
-    snapshots_served: watch::Sender<Served>,
-    contents_served: watch::Sender<Served>,
+    has_snapshots: watch::Sender<Presence>,
+    has_contents: watch::Sender<Presence>,
     restores: Arc<Index>,
 }
 
@@ -91,8 +85,8 @@ impl SnapshotFeeds {
         let mut feeds = Self {
             snapshots: Feed::new("volumesnapshots", health),
             contents: Feed::new("volumesnapshotcontents", health),
-            snapshots_served: watch::Sender::new(None),
-            contents_served: watch::Sender::new(None),
+            has_snapshots: watch::Sender::new(Presence::Unknown),
+            has_contents: watch::Sender::new(Presence::Unknown),
             restores: Arc::default(),
         };
         feeds.snapshots.keep(|snapshot| {
@@ -112,8 +106,8 @@ impl SnapshotFeeds {
 
     pub(crate) fn snapshots(&self) -> Snapshots {
         Snapshots {
-            snapshots: Kind { shelf: self.snapshots.store(), served: self.snapshots_served.subscribe() },
-            contents: Kind { shelf: self.contents.store(), served: self.contents_served.subscribe() },
+            snapshots: Kind { shelf: self.snapshots.store(), presence: self.has_snapshots.subscribe() },
+            contents: Kind { shelf: self.contents.store(), presence: self.has_contents.subscribe() },
         }
     }
 
@@ -135,12 +129,30 @@ impl SnapshotFeeds {
         metrics: &Arc<Metrics>,
         wake: &Wake<VolumeRequest>,
     ) {
-        let Self { snapshots, contents, snapshots_served, contents_served, restores } = self;
-        let changed = || restores.all().iter().for_each(|key| send_name(wake, key));
-        let api = scope.api::<SlimSnapshot>(client.clone());
-        let of_snapshots = Watch { crd: SNAPSHOTS, api, client, metrics, served: snapshots_served };
-        let of_contents =
-            Watch { crd: CONTENTS, api: Api::all(client.clone()), client, metrics, served: contents_served };
+        let Self { snapshots, contents, has_snapshots, has_contents, restores } = self;
+        let changed = |presence| {
+            if presence == Presence::Missing {
+                // Most clusters that lack them want none, so that nothing is amiss.
+                info!("the cluster lacks snapshots of volumes; what needs one waits");
+            }
+            restores.all().iter().for_each(|key| send_name(wake, key));
+        };
+        let of_snapshots = MaybeWatch {
+            needs: Some((SNAPSHOTS, VERSION)),
+            api: scope.api::<SlimSnapshot>(client.clone()),
+            config: everything(),
+            client,
+            metrics,
+            presence: has_snapshots,
+        };
+        let of_contents = MaybeWatch {
+            needs: Some((CONTENTS, VERSION)),
+            api: Api::<SlimContent>::all(client.clone()),
+            config: everything(),
+            client,
+            metrics,
+            presence: has_contents,
+        };
         tokio::join!(of_snapshots.run(snapshots, &changed), of_contents.run(contents, &changed));
     }
 }
@@ -151,60 +163,4 @@ fn send(wake: &Wake<VolumeRequest>, restores: &Index, snapshot: &Key) {
 
 fn send_name(wake: &Wake<VolumeRequest>, request: &Key) {
     wake.send(ObjectRef::new(&request.name).within(&request.namespace));
-}
-
-/// What the watch of a kind needs.
-struct Watch<'a, K> {
-    crd: &'static str,
-    api: Api<K>,
-    client: &'a Client,
-    metrics: &'a Arc<Metrics>,
-    served: watch::Sender<Served>,
-}
-
-impl<K: Shelved + Debug> Watch<'_, K> {
-    /// Runs the watch while the cluster serves the kind; `changed` is called when it comes or goes. Never ends.
-    async fn run(self, feed: Feed<K>, changed: &impl Fn()) {
-        let (told, served) = watch::channel(None);
-        let following = follow(self.client, self.crd, VERSION, self.metrics.clone(), told);
-        tokio::join!(following, self.while_served(feed, served, changed));
-    }
-
-    async fn while_served(&self, mut feed: Feed<K>, mut served: watch::Receiver<Served>, changed: &impl Fn()) {
-        let become_known = |is: bool| {
-            if self.served.send_replace(Some(is)) != Some(is) {
-                changed();
-            }
-        };
-        loop {
-            until(&mut served, Option::is_some).await;
-            if *served.borrow() == Some(false) {
-                // Most clusters that lack them want none, so that nothing is amiss.
-                info!(kind = feed.kind(), "the cluster lacks it; what needs it waits");
-                feed.excuse();
-                become_known(false);
-                until(&mut served, |served| *served == Some(true)).await;
-            }
-            let (events, store) = (watcher(self.api.clone(), everything()).default_backoff(), feed.store());
-            let filled = async {
-                // Fails only when the feed is gone.
-                if store.wait_until_ready().await.is_ok() {
-                    become_known(true);
-                }
-                std::future::pending::<()>().await;
-            };
-            tokio::select! {
-                () = feed.run(events, self.metrics.clone()) => {}
-                () = filled => {}
-                () = until(&mut served, |served| *served == Some(false)) => {}
-            }
-        }
-    }
-}
-
-/// Waits until it is so; for ever where nobody tells any more.
-async fn until(served: &mut watch::Receiver<Served>, is: impl Fn(&Served) -> bool) {
-    if served.wait_for(is).await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }

@@ -7,21 +7,18 @@ use carrel_runtime::child::ours;
 use carrel_runtime::feed::{Change, Feed, everything};
 use carrel_runtime::ledger::Ledger;
 use carrel_runtime::metrics::Metrics;
+use carrel_runtime::presence::{MaybeWatch, Presence};
 use carrel_runtime::process::Health;
 use carrel_runtime::scope::Scope;
-use carrel_runtime::served::follow;
 use carrel_runtime::shelf::Shelved;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, watcher};
 use kube::{Client, Resource};
-use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::{ForeignApi, HTTPRoute, Presence, RouteStore, Routes, Routing, VirtualService};
+use super::{ForeignApi, HTTPRoute, RouteStore, Routes, Routing, VirtualService};
 
 /// The feed of the kind that routes are.
 pub(crate) struct RouteFeed {
@@ -95,11 +92,6 @@ pub(crate) fn states<K: Resource>(tell: impl Fn(&ObjectMeta) + Send + Sync + 'st
     move |change| change.states().for_each(|object| tell(object.meta()))
 }
 
-/// Waits until it is known whether the kind of the routes is there, and until its cache is filled if so.
-pub(crate) async fn known(routes: &Routes) -> Option<()> {
-    routes.presence.clone().wait_for(|presence| *presence != Presence::Unknown).await.ok().map(drop)
-}
-
 /// What the watch of a kind needs.
 struct Kind<'a> {
     needs: Option<ForeignApi>,
@@ -114,72 +106,18 @@ impl Kind<'_> {
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Shelved + Debug,
     {
-        let (told, served) = watch::channel(None);
-        if let Some(ForeignApi { crd, version, .. }) = self.needs {
-            let following = follow(self.client, crd, version, self.metrics.clone(), told);
-            tokio::join!(following, self.while_served(feed, served, changed));
-        } else {
-            told.send_replace(Some(true));
-            self.while_served(feed, served, changed).await;
-        }
-    }
-
-    async fn while_served<K>(&self, mut feed: Feed<K>, mut served: watch::Receiver<Option<bool>>, changed: impl Fn())
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Shelved + Debug,
-    {
-        let become_known = |presence| {
-            if self.presence.send_replace(presence) != presence {
-                changed();
+        let Self { needs, client, scope, metrics, presence } = self;
+        let kind = feed.kind();
+        let told = |presence| {
+            metrics.missing_api(kind, presence == Presence::Missing);
+            match needs {
+                Some(needs) if presence == Presence::Missing => warn!(kind, "{}", needs.missing()),
+                _ => info!(kind, "the API server serves it"),
             }
+            changed();
         };
-        loop {
-            until(&mut served, Option::is_some).await;
-            let is_served = *served.borrow() == Some(true);
-            self.metrics.missing_api(feed.kind(), !is_served);
-            if !is_served {
-                if let Some(needs) = &self.needs {
-                    warn!(kind = feed.kind(), "{}", needs.missing());
-                }
-                feed.excuse();
-                become_known(Presence::Missing);
-                until(&mut served, |served| *served == Some(true)).await;
-                info!(kind = feed.kind(), "the API server serves it now");
-                continue;
-            }
-            let (events, store) = (self.events::<K>(), feed.store());
-            let filled = async {
-                // Fails only when the feed is gone.
-                if store.wait_until_ready().await.is_ok() {
-                    become_known(Presence::There);
-                }
-                std::future::pending::<()>().await;
-            };
-            tokio::select! {
-                () = feed.run(events, self.metrics.clone()) => {}
-                () = filled => {}
-                () = until(&mut served, |served| *served == Some(false)) => {}
-            }
-        }
-    }
-
-    fn events<K>(&self) -> impl futures::Stream<Item = watcher::Result<watcher::Event<K>>> + Send + use<K>
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-            + Clone
-            + Debug
-            + DeserializeOwned
-            + Send
-            + 'static,
-    {
-        let config = everything().labels(&ours());
-        watcher(self.scope.api::<K>(self.client.clone()), config).default_backoff()
-    }
-}
-
-/// Waits until it is so; for ever where nobody tells any more.
-async fn until(served: &mut watch::Receiver<Option<bool>>, is: impl Fn(&Option<bool>) -> bool) {
-    if served.wait_for(is).await.is_err() {
-        std::future::pending::<()>().await;
+        let needs = needs.map(|needs| (needs.crd, needs.version));
+        let (api, config) = (scope.api::<K>(client.clone()), everything().labels(&ours()));
+        MaybeWatch { needs, api, config, client, metrics, presence }.run(feed, told).await;
     }
 }

@@ -21,7 +21,7 @@ use serde_json::Value;
 
 pub use http_route::{HTTPRoute, HTTPRouteSpec};
 pub use leftovers::{OwnerKind, remove_when_leading};
-pub use observed::{ObservedRoute, Presence, RouteStore, Routes};
+pub use observed::{ObservedRoute, RouteStore, Routes};
 pub use routing::{ForeignApi, Gateway, IngressRules, Istio, Routing};
 pub use said::{Told, said};
 pub use virtual_service::{VirtualService, VirtualServiceSpec};

@@ -1,6 +1,7 @@
 //! What the cache holds of a server's route, if routes are made and the cluster has their kind.
 
 use carrel_runtime::child::Child;
+use carrel_runtime::presence::Presence;
 use carrel_runtime::shelf::Shelf;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::runtime::reflector::ObjectRef;
@@ -49,17 +50,6 @@ impl ObservedRoute {
             Self::Ingress(child) => left_alone(Kind::Ingress, child),
         }
     }
-}
-
-/// Whether the kind of the routes is there, and their cache filled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presence {
-    /// Not known yet.
-    Unknown,
-    /// The cluster lacks it.
-    Missing,
-    /// It is there, and the cache is filled.
-    There,
 }
 
 /// The store of the routes that are made, one kind at most.
