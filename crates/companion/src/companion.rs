@@ -6,6 +6,7 @@ use carrel_api::server::Said;
 use carrel_runtime::shelf::Shelved;
 use carrel_server::Refusal;
 use carrel_server::route::Routing;
+use carrel_server::servers::Marks;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::PodSpec;
 use kube::Resource;
@@ -40,10 +41,17 @@ pub struct Words {
     pub pods: &'static str,
     /// The same of its Deployments.
     pub deployments: &'static str,
-    /// The same of Events about its pods: warnings, and pulls of images.
-    pub events: [&'static str; 2],
     /// A label of pods that only these have, and an annotation of children and pods with the object's whole name.
     pub mark: &'static str,
+    /// What the names of its children begin with, before its own.
+    pub prefix: &'static str,
+}
+
+impl Words {
+    /// By what its children are known.
+    pub fn marks(&self) -> Marks {
+        Marks { annotation: self.mark, prefix: self.prefix }
+    }
 }
 
 /// A kind of companion.

@@ -7,7 +7,6 @@ use carrel_runtime::child::ours;
 use carrel_runtime::claims::ClaimsFeed;
 use carrel_runtime::evidence::Evidence;
 use carrel_runtime::feed::{Change, Feed, everything};
-use carrel_runtime::hearing::{Heard, Hearing};
 use carrel_runtime::index::Index;
 use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
@@ -19,7 +18,6 @@ use k8s_openapi::api::apps::v1::Deployment;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Client, Resource, ResourceExt};
 
-use crate::hear::{listen, watched};
 use crate::observe::Stores;
 use crate::reconcile::House;
 use crate::start::Watches;
@@ -33,13 +31,10 @@ pub(crate) struct Feeds<K: Companion> {
     own: Arc<Index>,
     mounts: Arc<Index>,
     evidence: Arc<Evidence>,
-    hearing: Hearing,
 }
 
 impl<K: Companion> Feeds<K> {
-    /// The feeds, and what tells when those Events were heard that were there at first.
-    pub(crate) fn new(health: &Health, settings: &Settings) -> (Self, Heard) {
-        let (hearing, heard) = Hearing::new(&watched::<K>(), health);
+    pub(crate) fn new(health: &Health, settings: &Settings) -> Self {
         let mut feeds = Self {
             objects: Feed::new(K::WORDS.plural, health),
             deployments: Feed::new(K::WORDS.deployments, health),
@@ -47,7 +42,6 @@ impl<K: Companion> Feeds<K> {
             own: Arc::default(),
             mounts: Arc::default(),
             evidence: Arc::default(),
-            hearing,
         };
         // Before all others that listen: they read it.
         let (own, mounts, settings) = (feeds.own.clone(), feeds.mounts.clone(), settings.clone());
@@ -55,7 +49,7 @@ impl<K: Companion> Feeds<K> {
             own.tell(change, |pod| pod.labels().get(K::WORDS.mark).into_iter().cloned().collect());
         });
         feeds.objects.listen(move |change| mounts.tell(change, |object: &K| object.claims(&settings)));
-        (feeds, heard)
+        feeds
     }
 
     pub(crate) fn stores(&self, watches: &Watches<'_>) -> Stores<K> {
@@ -77,9 +71,9 @@ impl<K: Companion> Feeds<K> {
     /// How a change finds its key.
     pub(crate) fn wake(&mut self, wake: &Wake<K>, servers: &mut ServersFeed, claims: &mut ClaimsFeed) {
         self.objects.listen(wakes(wake.clone(), |object: &K| Some(ObjectRef::from_obj(object))));
-        self.deployments.listen(wakes(wake.clone(), |child: &Deployment| owner::<K>(child.meta(), K::WORDS.mark)));
+        self.deployments.listen(wakes(wake.clone(), |child: &Deployment| owner::<K>(child.meta(), K::WORDS.marks())));
         self.pods.listen(wakes(wake.clone(), named::<K>));
-        servers.wake(wake, K::WORDS.mark);
+        servers.wake(wake, K::WORDS.marks());
         let (pods, sender) = (self.pods.store(), wake.clone());
         servers.on_loss(move |node| {
             let on_it = |pod: &&Arc<SlimPod>| pod.spec.node_name == node.metadata.name;
@@ -87,6 +81,7 @@ impl<K: Companion> Feeds<K> {
                 sender.send(key);
             }
         });
+        self.hear(wake, servers);
         // Who mounts a claim, and what the claim is, concerns those that mount it too.
         let (mounts, sender) = (self.mounts.clone(), wake.clone());
         let tell = move |claim: &Key| {
@@ -96,6 +91,22 @@ impl<K: Companion> Feeds<K> {
         };
         claims.on_mount(tell.clone());
         claims.on_claim(tell);
+    }
+
+    /// Events of pods are evidence of why one does not run.
+    fn hear(&self, wake: &Wake<K>, servers: &mut ServersFeed) {
+        let (pods, evidence, sender) = (self.pods.store(), self.evidence.clone(), wake.clone());
+        let filled = self.pods.store();
+        servers.on_event(async move { drop(filled.wait_until_ready().await) }, move |event, _| {
+            let Key { namespace, name } = event.about();
+            // What is about nobody's pod here is nobody's business here.
+            let pod = pods.get(&ObjectRef::new(&name).within(&namespace));
+            if let Some(key) = pod.as_deref().and_then(named::<K>)
+                && evidence.tell(event)
+            {
+                sender.send(key);
+            }
+        });
     }
 
     /// What must be forgotten with an object: a reconcile is not called for one that is gone.
@@ -117,14 +128,12 @@ impl<K: Companion> Feeds<K> {
     }
 
     /// Runs the watches: one a kind, of ours by label. Never ends.
-    pub(crate) async fn watch(self, client: &Client, scope: &Scope, metrics: &Arc<Metrics>, house: &House<K>) {
-        let pods = self.pods.store();
+    pub(crate) async fn watch(self, client: &Client, scope: &Scope, metrics: &Arc<Metrics>) {
         let ours = everything().labels(&format!("{},{}", ours(), K::WORDS.mark));
         tokio::join!(
             scope.watch(self.objects, client, everything(), metrics),
             scope.watch(self.deployments, client, ours, metrics),
             scope.watch(self.pods, client, everything().labels(K::WORDS.mark), metrics),
-            listen(self.hearing, client, scope, metrics, pods, house),
         );
     }
 }

@@ -10,7 +10,6 @@ pub mod beside;
 pub mod children;
 pub mod companion;
 mod feeds;
-mod hear;
 mod judge;
 pub mod notices;
 pub mod observe;

@@ -1,7 +1,6 @@
 //! One reconcile: observe, resolve, plan, apply, status, and nothing else.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use carrel_runtime::Key;
 use carrel_runtime::apply::{Applied, WriteError, Writer};
@@ -34,9 +33,6 @@ pub(crate) struct House<K: Companion> {
     pub(crate) stores: Stores<K>,
     pub(crate) kit: Kit<K, K::Status, Refusal>,
 }
-
-/// How often it is looked whether a name that another of Carrel's children has is free: who has it knows nothing of who waits.
-const TAKEN: Duration = Duration::from_secs(20);
 
 /// Who set it made the object.
 const SELECTOR: &str = "selector";
@@ -179,9 +175,6 @@ async fn carry_out_act<K: Companion>(act: &Act, observed: &Observed<K>, writer: 
         let patch = json!({"spec": {"strategy": {"type": "Recreate", "rollingUpdate": null}}});
         let disarmed = writer.merge::<Deployment>(&Key::of(deployment), uid, patch).await;
         work.note(Kind::Deployment, disarmed.map(|_| Applied::Settled));
-    }
-    if act.leave.iter().any(|leave| leave.owner.is_some()) {
-        work.next = Next::After(TAKEN);
     }
     if !act.leaves(Kind::Deployment) {
         work.note(Kind::Deployment, writer.apply(deployment, observed.deployment.ours()).await);

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use carrel_runtime::bounds::BoundsFeed;
 use carrel_runtime::claims::ClaimsFeed;
-use carrel_runtime::hearing::Heard;
 use carrel_runtime::kit::Kit;
 use carrel_runtime::lease::{Claim, whenever_gained};
 use carrel_runtime::metrics::Metrics;
@@ -53,7 +52,7 @@ where
     E: Future<Output = ()> + Clone + Send + Sync + 'static,
 {
     let Controller { client, scope, settings, claim, health, metrics } = controller;
-    let (mut feeds, heard) = Feeds::<K>::new(&health, &settings);
+    let mut feeds = Feeds::<K>::new(&health, &settings);
     let (wake, keys) = queue::<K>();
     let stores = feeds.stores(watches);
     let Watches { bounds, servers, claims } = watches;
@@ -70,7 +69,7 @@ where
     async move {
         let runner = async {
             tokio::select! {
-                filled = filled(&stores, &fronts, heard) => if filled.is_none() { return },
+                filled = filled(&stores, &fronts) => if filled.is_none() { return },
                 () = end.clone() => return,
             }
             house.line_up();
@@ -83,7 +82,7 @@ where
         };
         tokio::select! {
             () = runner => {}
-            () = feeds.watch(&client, &scope, &metrics, &house) => {}
+            () = feeds.watch(&client, &scope, &metrics) => {}
             // What changed while another process led, or while nobody did, is looked at again.
             () = whenever_gained(claim, || { house.line_up(); house.wake_all(); }) => {}
         }
@@ -91,12 +90,11 @@ where
 }
 
 /// Waits until each cache is filled: with a part of it, a reconcile would take what it doesn't see for missing.
-async fn filled<K: Companion>(stores: &Stores<K>, servers: &Servers, heard: Heard) -> Option<()> {
+async fn filled<K: Companion>(stores: &Stores<K>, servers: &Servers) -> Option<()> {
     stores.objects.wait_until_ready().await.ok()?;
     stores.deployments.wait_until_ready().await.ok()?;
     stores.pods.wait_until_ready().await.ok()?;
     stores.claims.wait_until_ready().await?;
     stores.bounds.wait_until_ready().await?;
-    servers.wait_until_ready().await?;
-    heard.all().await
+    servers.wait_until_ready().await
 }

@@ -44,12 +44,12 @@ impl Companion for PvcViewer {
         plural: "pvcviewers",
         pods: "pods (of pvcviewers)",
         deployments: "deployments (of pvcviewers)",
-        events: ["events (warnings of pvcviewers)", "events (pulls of pvcviewers)"],
         mark: PVC_VIEWER,
+        prefix: "pvcviewer-",
     };
 
     fn child_name(name: &str) -> String {
-        label(&format!("pvcviewer-{name}"), "", LONGEST)
+        label(&format!("{}{name}", Self::WORDS.prefix), "", LONGEST)
     }
 
     fn stored(&self) -> Option<&PvcViewerStatus> {

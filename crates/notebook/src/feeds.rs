@@ -14,13 +14,13 @@ use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
 use carrel_runtime::scope::Scope;
 use carrel_runtime::wake::{Wake, wakes};
-use carrel_server::servers::{Servers, ServersFeed};
+use carrel_server::servers::{Marks, Servers, ServersFeed};
 use carrel_server::slim_pod::SlimPod;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Client, Resource, ResourceExt};
 
-use crate::hear::{WATCHED, listen};
+use crate::hear::{Ear, Echoes, WATCHED, listen};
 use crate::observe::Stores;
 use crate::reconcile::House;
 
@@ -65,7 +65,7 @@ impl Feeds {
     pub(crate) fn wake(&mut self, wake: &Wake<Notebook>, servers: &mut ServersFeed) {
         self.notebooks.listen(wakes(wake.clone(), |notebook: &Notebook| Some(ObjectRef::from_obj(notebook))));
         self.stateful_sets.listen(wakes(wake.clone(), owner));
-        servers.wake(wake, NOTEBOOK);
+        servers.wake(wake, MARKS);
         self.pods.listen(wakes(wake.clone(), named));
         // It concerns the pods on it.
         let (pods, wake) = (self.pods.store(), wake.clone());
@@ -113,22 +113,31 @@ impl Feeds {
     }
 
     /// Runs the watches: one a kind, of ours by label. Never ends.
-    pub(crate) async fn watch(self, client: &Client, scope: &Scope, metrics: &Arc<Metrics>, house: &House) {
+    pub(crate) async fn watch(
+        self,
+        client: &Client,
+        scope: &Scope,
+        metrics: &Arc<Metrics>,
+        ear: (Ear, Echoes),
+        house: &House,
+    ) {
         let ours = everything().labels(&ours());
         let of_notebooks = everything().labels(NOTEBOOK_NAME);
-        let sets = self.stateful_sets.store();
         tokio::join!(
             scope.watch(self.notebooks, client, everything(), metrics),
             scope.watch(self.stateful_sets, client, ours, metrics),
             scope.watch(self.pods, client, of_notebooks, metrics),
-            listen(self.hearing, client, scope, metrics, sets, house),
+            listen(self.hearing, client, scope, metrics, ear, house),
         );
     }
 }
 
+/// By what a Notebook's children are known.
+const MARKS: Marks = Marks { annotation: NOTEBOOK, prefix: "" };
+
 /// The Notebook that owns a child.
 pub(crate) fn owner<K: Resource<DynamicType = ()>>(child: &K) -> Option<ObjectRef<Notebook>> {
-    carrel_server::servers::owner(child.meta(), NOTEBOOK)
+    carrel_server::servers::owner(child.meta(), MARKS)
 }
 
 /// The Notebook that a pod names: whole in our annotation, else in Kubeflow's label.

@@ -14,51 +14,59 @@ use carrel_runtime::notice::{Notice, Tone};
 use carrel_runtime::scope::Scope;
 use carrel_runtime::shelf::Shelf;
 use carrel_runtime::wake::Wake;
+use carrel_server::servers::ServersFeed;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::Client;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::mpsc;
 
 use crate::feeds::owner;
-use crate::observe::get;
+use crate::observe::{Stores, get};
 use crate::reconcile::House;
 
-/// The Events that are watched, as logs and `/readyz` call them, by the fields that select them.
-pub(crate) const WATCHED: &[(&str, &str)] = &[
-    ("events (failed creates)", "involvedObject.kind=StatefulSet,reason=FailedCreate"),
-    ("events (warnings)", "involvedObject.kind=Pod,type=Warning"),
-    ("events (pulls)", "involvedObject.kind=Pod,reason=Pulling"),
-    // Of the cluster autoscaler, and of Karpenter.
-    ("events (scale-ups)", "involvedObject.kind=Pod,reason=TriggeredScaleUp"),
-    ("events (nominations)", "involvedObject.kind=Pod,reason=Nominated"),
-];
+/// The Events that are watched here, beside those of pods, as logs and `/readyz` call them, by the fields that select them.
+pub(crate) const WATCHED: &[(&str, &str)] =
+    &[("events (failed creates)", "involvedObject.kind=StatefulSet,reason=FailedCreate")];
 
 /// How many Events may wait to be issued again. What comes faster is lost, as Events may be.
 const WAITING: usize = 256;
 
-/// Hears, once the cache of StatefulSets is filled, which tells whose an Event is. Never ends.
+/// Hears Events of StatefulSets, once their cache is filled, and issues again what `ear` finds worth it. Never ends.
 pub(crate) async fn listen(
     hearing: Hearing,
     client: &Client,
     scope: &Scope,
     metrics: &Arc<Metrics>,
-    sets: Shelf<StatefulSet>,
+    (ear, echoes): (Ear, Echoes),
     house: &House,
 ) {
-    if sets.wait_until_ready().await.is_err() {
+    if ear.sets.wait_until_ready().await.is_err() {
         return;
     }
-    let (sender, receiver) = mpsc::channel(WAITING);
-    let ear = Ear { sets, evidence: house.stores.evidence.clone(), wake: house.kit.wake.clone(), sender };
     let heard = hearing.run(client, scope, metrics, |event, age| ear.hear(event, age));
-    tokio::join!(heard, issue_again(receiver, house));
+    tokio::join!(heard, issue_again(echoes, house));
 }
 
-struct Ear {
+/// What is to be issued again, and on which Notebook.
+pub(crate) type Echoes = mpsc::Receiver<(ObjectRef<Notebook>, Notice)>;
+
+/// Tells whose an Event is, and what it is worth.
+#[derive(Clone)]
+pub(crate) struct Ear {
     sets: Shelf<StatefulSet>,
     evidence: Arc<Evidence>,
     wake: Wake<Notebook>,
     sender: mpsc::Sender<(ObjectRef<Notebook>, Notice)>,
+}
+
+/// An ear that hears Events of pods too, and what it finds to be issued again.
+pub(crate) fn ear(stores: &Stores, wake: &Wake<Notebook>, servers: &mut ServersFeed) -> (Ear, Echoes) {
+    let (sender, echoes) = mpsc::channel(WAITING);
+    let (sets, evidence) = (stores.stateful_sets.clone(), stores.evidence.clone());
+    let ear = Ear { sets: sets.clone(), evidence, wake: wake.clone(), sender };
+    let of_pods = ear.clone();
+    servers.on_event(async move { drop(sets.wait_until_ready().await) }, move |event, age| of_pods.hear(event, age));
+    (ear, echoes)
 }
 
 impl Ear {
@@ -86,7 +94,7 @@ fn again(event: &SlimEvent) -> Notice {
     Notice { tone: Tone::Warning, reason: event.reason.clone().into(), message }
 }
 
-async fn issue_again(mut events: mpsc::Receiver<(ObjectRef<Notebook>, Notice)>, house: &House) {
+async fn issue_again(mut events: Echoes, house: &House) {
     while let Some((key, notice)) = events.recv().await {
         if let Some(notebook) = house.stores.notebooks.get(&key) {
             house.kit.writer.echo(notebook.as_ref(), &notice).await;

@@ -16,6 +16,7 @@ use kube::Client;
 
 use crate::Settings;
 use crate::feeds::Feeds;
+use crate::hear::ear;
 use crate::observe::Stores;
 use crate::reconcile::{House, reconcile};
 
@@ -61,6 +62,7 @@ where
     let kit = Kit::new(client.clone(), claim.clone(), metrics.clone(), wake.clone());
     let house = Arc::new(House { settings, stores: stores.clone(), kit });
     feeds.wake(&wake, servers);
+    let ear = ear(&stores, &wake, servers);
     let room = house.clone();
     bounds.on_room(move |namespace| room.kit.reopen(namespace));
     feeds.forget(&house, servers);
@@ -83,7 +85,7 @@ where
         };
         tokio::select! {
             () = runner => {}
-            () = feeds.watch(&client, &scope, &metrics, &house) => {}
+            () = feeds.watch(&client, &scope, &metrics, ear, &house) => {}
             // What changed while another process led, or while nobody did, is looked at again.
             () = whenever_gained(claim, || { house.line_up(); house.wake_all(); }) => {}
         }

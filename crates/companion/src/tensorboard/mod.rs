@@ -44,8 +44,8 @@ impl Companion for Tensorboard {
         plural: "tensorboards",
         pods: "pods (of tensorboards)",
         deployments: "deployments (of tensorboards)",
-        events: ["events (warnings of tensorboards)", "events (pulls of tensorboards)"],
         mark: TENSORBOARD,
+        prefix: "",
     };
 
     fn child_name(name: &str) -> String {

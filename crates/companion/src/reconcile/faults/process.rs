@@ -72,7 +72,7 @@ impl<K: Told> Process for Desk<K> {
 
     fn start(Parts { client, claim, clock, backoff }: Parts) -> Self {
         let (health, settings) = (Health::default(), settings());
-        let (mut feeds, _) = Feeds::<K>::new(&health, &settings);
+        let mut feeds = Feeds::<K>::new(&health, &settings);
         let mut bounds = BoundsFeed::new(&health);
         let mut servers = ServersFeed::new(&Routing::None, false, &health);
         let mut claims = ClaimsFeed::new(&[NOTEBOOK, NOTEBOOK_NAME, TENSORBOARD, PVC_VIEWER], &health);
@@ -88,8 +88,8 @@ impl<K: Told> Process for Desk<K> {
         let kit = Kit { clock, backoff, ..Kit::new(client, claim, Arc::default(), wake.clone()) };
         let house = Arc::new(House { settings, stores, kit });
         feeds.wake(&wake, &mut servers, &mut claims);
-        services.listen(wakes(wake.clone(), |child: &Service| owner::<K>(child.meta(), K::WORDS.mark)));
-        routes.listen(wakes(wake, |child: &VirtualService| owner::<K>(child.meta(), K::WORDS.mark)));
+        services.listen(wakes(wake.clone(), |child: &Service| owner::<K>(child.meta(), K::WORDS.marks())));
+        routes.listen(wakes(wake, |child: &VirtualService| owner::<K>(child.meta(), K::WORDS.marks())));
         let room = house.clone();
         bounds.on_room(move |namespace| room.kit.reopen(namespace));
         feeds.forget(&house, &mut servers);
