@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::{Arc, LazyLock};
 
+use carrel_runtime::FIELD_MANAGER;
+use carrel_runtime::child::MANAGED_BY;
 use carrel_runtime::feed::Feed;
 use carrel_runtime::metrics::Metrics;
 use carrel_runtime::shelf::Shelved;
@@ -24,6 +26,23 @@ pub struct Watch {
     pub kind: &'static str,
     /// Whether its selector selects an object.
     pub selects: fn(&Value) -> bool,
+}
+
+impl Watch {
+    /// Of all objects of a kind.
+    pub const fn every(kind: &'static str) -> Self {
+        Self { name: kind, kind, selects: |_| true }
+    }
+
+    /// Of the children of a kind that Carrel made.
+    pub const fn ours(kind: &'static str) -> Self {
+        Self { name: kind, kind, selects: is_ours }
+    }
+}
+
+/// Whether Carrel made a child.
+pub fn is_ours(child: &Value) -> bool {
+    child["metadata"]["labels"][MANAGED_BY] == FIELD_MANAGER
 }
 
 /// How far each watch has come.

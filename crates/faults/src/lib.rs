@@ -17,7 +17,7 @@ mod server;
 mod trouble;
 mod world;
 
-pub use caches::{Watch, give};
+pub use caches::{Watch, give, is_ours};
 pub use life::{any_request_may_fail_once, watches_may_be_late_repeat_and_miss};
 pub use objects::{NAMESPACE, Objects};
 pub use process::{Keys, Parts, Process};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use carrel_api::vocabulary::{NOTEBOOK, NOTEBOOK_NAME, PVC_VIEWER, TENSORBOARD};
-use carrel_faults::{Keys, NAMESPACE, Parts, Process, Watch, give};
+use carrel_faults::{Keys, NAMESPACE, Parts, Process, Watch, give, is_ours};
 use carrel_runtime::bounds::BoundsFeed;
 use carrel_runtime::claims::ClaimsFeed;
 use carrel_runtime::feed::Feed;
@@ -37,16 +37,8 @@ pub(super) struct Desk<K: Companion> {
 /// The watch of everybody's pods, for who mounts which claim.
 const MOUNTING: &str = "pods (with claims)";
 
-fn is_ours(child: &Value) -> bool {
-    child["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "carrel"
-}
-
 fn is_marked<K: Companion>(object: &Value) -> bool {
     !object["metadata"]["labels"][K::WORDS.mark].is_null()
-}
-
-const fn watch(name: &'static str, selects: fn(&Value) -> bool) -> Watch {
-    Watch { name, kind: name, selects }
 }
 
 fn settings() -> Settings {
@@ -60,14 +52,14 @@ fn settings() -> Settings {
 
 impl<K: Told> Process for Desk<K> {
     const WATCHES: &'static [Watch] = &[
-        watch(K::WORDS.plural, |_| true),
-        watch(DEPLOYMENTS, |deployment| is_ours(deployment) && is_marked::<K>(deployment)),
-        watch(SERVICES, is_ours),
-        watch(ROUTES, is_ours),
-        watch(PODS, is_marked::<K>),
+        Watch::every(K::WORDS.plural),
+        Watch { selects: |deployment| is_ours(deployment) && is_marked::<K>(deployment), ..Watch::every(DEPLOYMENTS) },
+        Watch::ours(SERVICES),
+        Watch::ours(ROUTES),
+        Watch { selects: is_marked::<K>, ..Watch::every(PODS) },
         Watch { name: MOUNTING, kind: PODS, selects: |_| true },
-        watch(CLAIMS, |_| true),
-        watch(QUOTAS, |_| true),
+        Watch::every(CLAIMS),
+        Watch::every(QUOTAS),
     ];
 
     fn start(Parts { client, claim, clock, backoff }: Parts) -> Self {

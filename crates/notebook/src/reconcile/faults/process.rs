@@ -29,17 +29,15 @@ pub(super) struct Desk {
     keys: Keys<Notebook>,
 }
 
-const fn every(kind: &'static str) -> Watch {
-    Watch { name: kind, kind, selects: |_| true }
-}
-
-const fn of_ours(kind: &'static str) -> Watch {
-    Watch { name: kind, kind, selects: |child| child["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "carrel" }
-}
-
 impl Process for Desk {
-    const WATCHES: &'static [Watch] =
-        &[every(NOTEBOOKS), of_ours(SETS), of_ours(SERVICES), every(PODS), every(QUOTAS), of_ours(ROUTES)];
+    const WATCHES: &'static [Watch] = &[
+        Watch::every(NOTEBOOKS),
+        Watch::ours(SETS),
+        Watch::ours(SERVICES),
+        Watch::every(PODS),
+        Watch::every(QUOTAS),
+        Watch::ours(ROUTES),
+    ];
 
     fn start(Parts { client, claim, clock, backoff }: Parts) -> Self {
         let health = Health::default();

@@ -23,12 +23,14 @@ pub(super) struct Desk {
     keys: Keys<VolumeRequest>,
 }
 
-const fn every(kind: &'static str) -> Watch {
-    Watch { name: kind, kind, selects: |_| true }
-}
-
 impl Process for Desk {
-    const WATCHES: &'static [Watch] = &[every(REQUESTS), every(CLAIMS), every(PODS), every(CLASSES), every(QUOTAS)];
+    const WATCHES: &'static [Watch] = &[
+        Watch::every(REQUESTS),
+        Watch::every(CLAIMS),
+        Watch::every(PODS),
+        Watch::every(CLASSES),
+        Watch::every(QUOTAS),
+    ];
 
     fn start(Parts { client, claim, clock, backoff }: Parts) -> Self {
         let health = Health::default();
