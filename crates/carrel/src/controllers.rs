@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use carrel_runtime::kit::Tools;
 use carrel_runtime::lease::{self, Claim, Keeper};
 use carrel_runtime::metrics::{CountRequests, Metrics};
 use carrel_runtime::process::{self, Health};
@@ -20,7 +21,7 @@ use crate::client::{ConfigError, config};
 use crate::companions::PodSpecError;
 use crate::logs;
 use crate::routing::RoutingError;
-use crate::wiring::{Chosen, Tools, work};
+use crate::wiring::{Chosen, work};
 
 /// Why the controllers can't start.
 #[derive(Debug, thiserror::Error)]

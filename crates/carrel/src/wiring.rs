@@ -1,24 +1,17 @@
 //! Which controllers run, on one set of watches, one lease and one client.
 
-use std::sync::Arc;
-
 use carrel_api::pvc_viewer::PvcViewer;
 use carrel_api::tensorboard::Tensorboard;
 use carrel_api::vocabulary::{NOTEBOOK, PVC_VIEWER, TENSORBOARD, WHOSE_PODS};
 use carrel_api::{notebook, pvc_viewer, tensorboard};
-use carrel_companion::Companion;
 use carrel_runtime::apply::Writer;
 use carrel_runtime::bounds::BoundsFeed;
 use carrel_runtime::claims::ClaimsFeed;
-use carrel_runtime::lease::Claim;
-use carrel_runtime::metrics::Metrics;
-use carrel_runtime::process::Health;
-use carrel_runtime::scope::Scope;
+use carrel_runtime::kit::Tools;
 use carrel_server::route::{OwnerKind, Routing, remove_when_leading};
 use carrel_server::servers::ServersFeed;
 use futures::future::{BoxFuture, OptionFuture, join_all};
 use jiff::SignedDuration;
-use kube::Client;
 
 /// The kinds that own routes.
 const OWNERS: &[OwnerKind] = &[
@@ -40,16 +33,6 @@ pub(crate) struct Chosen {
     pub(crate) pvc_viewers: bool,
 }
 
-/// What every controller is started with.
-#[derive(Clone)]
-pub(crate) struct Tools {
-    pub(crate) client: Client,
-    pub(crate) scope: Scope,
-    pub(crate) claim: Claim,
-    pub(crate) health: Health,
-    pub(crate) metrics: Arc<Metrics>,
-}
-
 /// Runs the chosen controllers until `end` comes and what was under way is done.
 pub(crate) fn work<E>(tools: &Tools, chosen: Chosen, end: &E) -> impl Future<Output = ()> + use<E>
 where
@@ -65,35 +48,31 @@ where
         tensorboards,
         pvc_viewers,
     } = chosen;
-    let Tools { client, scope, claim, health, metrics } = tools.clone();
-    let mut bounds = BoundsFeed::new(&health);
-    let mut servers = ServersFeed::new(&routing, watch_nodes, &health);
+    let health = &tools.health;
+    let mut bounds = BoundsFeed::new(health);
+    let mut servers = ServersFeed::new(&routing, watch_nodes, health);
     let needs_claims = volume_requests || tensorboards || pvc_viewers;
-    let mut claims = needs_claims.then(|| ClaimsFeed::new(WHOSE_PODS, &health));
+    let mut claims = needs_claims.then(|| ClaimsFeed::new(WHOSE_PODS, health));
     let mut working: Vec<BoxFuture<'static, ()>> = Vec::new();
-    {
-        let watches = carrel_notebook::Watches { bounds: &mut bounds, servers: &mut servers };
-        let (client, scope, claim) = (client.clone(), scope.clone(), claim.clone());
-        let (health, metrics) = (health.clone(), metrics.clone());
-        let controller = carrel_notebook::Controller { client, scope, settings: notebooks, claim, health, metrics };
-        working.push(Box::pin(carrel_notebook::start(controller, watches, end.clone())));
-    }
+    let watches = carrel_notebook::Watches { bounds: &mut bounds, servers: &mut servers };
+    working.push(Box::pin(carrel_notebook::start(tools.clone(), notebooks, watches, end.clone())));
     if let Some(claims) = claims.as_mut().filter(|_| volume_requests) {
         let watches = carrel_volume::Watches { bounds: &mut bounds, claims };
-        let (client, scope, claim) = (client.clone(), scope.clone(), claim.clone());
-        let (health, metrics) = (health.clone(), metrics.clone());
-        let controller = carrel_volume::Controller { client, scope, claim, health, metrics, forgotten_after };
-        working.push(Box::pin(carrel_volume::start(controller, watches, end.clone())));
+        working.push(Box::pin(carrel_volume::start(tools.clone(), forgotten_after, watches, end.clone())));
     }
     if let Some(claims) = claims.as_mut() {
         let mut watches = carrel_companion::Watches { bounds: &mut bounds, servers: &mut servers, claims };
         if tensorboards {
-            working.push(companion::<Tensorboard, E>(tools, &companions, &mut watches, end));
+            let (tools, settings) = (tools.clone(), companions.clone());
+            let board = carrel_companion::start::<Tensorboard, E>(tools, settings, &mut watches, end.clone());
+            working.push(Box::pin(board));
         }
         if pvc_viewers {
-            working.push(companion::<PvcViewer, E>(tools, &companions, &mut watches, end));
+            let viewer = carrel_companion::start::<PvcViewer, E>(tools.clone(), companions, &mut watches, end.clone());
+            working.push(Box::pin(viewer));
         }
     }
+    let Tools { client, scope, claim, metrics, .. } = tools.clone();
     async move {
         let writer = Writer::new(client.clone(), claim.clone(), metrics.clone());
         let claims = claims.map(|claims| claims.watch(&client, &scope, &metrics));
@@ -105,19 +84,4 @@ where
             () = remove_when_leading(claim.clone(), &client, &scope, &routing, OWNERS, &writer) => {}
         }
     }
-}
-
-fn companion<K, E>(
-    tools: &Tools,
-    settings: &carrel_companion::Settings,
-    watches: &mut carrel_companion::Watches<'_>,
-    end: &E,
-) -> BoxFuture<'static, ()>
-where
-    K: Companion,
-    E: Future<Output = ()> + Clone + Send + Sync + 'static,
-{
-    let Tools { client, scope, claim, health, metrics } = tools.clone();
-    let controller = carrel_companion::Controller { client, scope, settings: settings.clone(), claim, health, metrics };
-    Box::pin(carrel_companion::start::<K, E>(controller, watches, end.clone()))
 }

@@ -156,8 +156,8 @@ fn first_of<'a>(others: &[&'a MountingPod], own: Option<&Own>) -> Option<&'a Mou
     first.min_by_key(|pod| (!pod.runs(), is_companion(pod), age(pod))).copied()
 }
 
-/// Who has a claim that one node can have: on the node where the companion is already, if anybody is there; else who runs,
-/// before who only has a node; else the oldest.
+/// Who has a claim that one node can have: who stays before who ends, who runs before who only has a node, and of those one on
+/// the companion's own node, or else the oldest.
 fn node_of<'a>(others: &[&'a MountingPod], own: Option<&Own>) -> Option<&'a MountingPod> {
     let own_node = own.and_then(|own| own.node.as_deref());
     let with_node = others.iter().filter(|pod| pod.spec.node_name.is_some() && comes_first(pod, own));

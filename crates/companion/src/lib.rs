@@ -25,4 +25,4 @@ pub mod viewer;
 pub mod wanted;
 
 pub use companion::{Companion, Settings};
-pub use start::{Controller, Watches, start};
+pub use start::{Watches, start};

@@ -4,35 +4,15 @@ use std::sync::Arc;
 
 use carrel_runtime::bounds::BoundsFeed;
 use carrel_runtime::claims::ClaimsFeed;
-use carrel_runtime::kit::Kit;
-use carrel_runtime::lease::{Claim, whenever_gained};
-use carrel_runtime::metrics::Metrics;
-use carrel_runtime::process::Health;
-use carrel_runtime::scope::Scope;
+use carrel_runtime::kit::Tools;
+use carrel_runtime::lease::whenever_gained;
 use carrel_runtime::wake::queue;
 use carrel_server::servers::{Servers, ServersFeed};
-use kube::Client;
 
 use crate::feeds::Feeds;
 use crate::observe::Stores;
 use crate::reconcile::{House, reconcile};
 use crate::{Companion, Settings};
-
-/// What the controller is started with.
-pub struct Controller {
-    /// Reads and writes.
-    pub client: Client,
-    /// What it looks after.
-    pub scope: Scope,
-    /// What the admin set.
-    pub settings: Settings,
-    /// Whether it may write.
-    pub claim: Claim,
-    /// Where it shows that its caches are filled.
-    pub health: Health,
-    /// Where it counts.
-    pub metrics: Arc<Metrics>,
-}
 
 /// The watches that it has in common with other controllers.
 pub struct Watches<'a> {
@@ -46,18 +26,22 @@ pub struct Watches<'a> {
 
 /// Runs the controller of a kind until `end` comes; the future ends when the reconciles that were under way are done. What
 /// keeps it from being ready is told to the health, and what it must hear of to the watches, before this returns.
-pub fn start<K, E>(controller: Controller, watches: &mut Watches<'_>, end: E) -> impl Future<Output = ()> + use<K, E>
+pub fn start<K, E>(
+    tools: Tools,
+    settings: Settings,
+    watches: &mut Watches<'_>,
+    end: E,
+) -> impl Future<Output = ()> + use<K, E>
 where
     K: Companion,
     E: Future<Output = ()> + Clone + Send + Sync + 'static,
 {
-    let Controller { client, scope, settings, claim, health, metrics } = controller;
-    let mut feeds = Feeds::<K>::new(&health, &settings);
+    let mut feeds = Feeds::<K>::new(&tools.health, &settings);
     let (wake, keys) = queue::<K>();
     let stores = feeds.stores(watches);
     let Watches { bounds, servers, claims } = watches;
     let fronts = servers.servers();
-    let kit = Kit::new(client.clone(), claim.clone(), metrics.clone(), wake.clone());
+    let kit = tools.kit(&wake);
     let house = Arc::new(House { settings, stores: stores.clone(), kit });
     feeds.wake(&wake, servers, claims);
     let room = house.clone();
@@ -66,6 +50,7 @@ where
     let kind = house.clone();
     servers.on_kind(move || kind.wake_all());
 
+    let Tools { client, scope, claim, metrics, .. } = tools;
     async move {
         let runner = async {
             tokio::select! {

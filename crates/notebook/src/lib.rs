@@ -26,7 +26,7 @@ mod waiting;
 
 use carrel_server::route::Routing;
 
-pub use start::{Controller, Watches, start};
+pub use start::{Watches, start};
 
 /// What an admin sets for all notebooks of this process.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,14 +5,10 @@ use std::sync::Arc;
 use carrel_api::notebook::Notebook;
 use carrel_runtime::bounds::BoundsFeed;
 use carrel_runtime::hearing::Heard;
-use carrel_runtime::kit::Kit;
-use carrel_runtime::lease::{Claim, whenever_gained};
-use carrel_runtime::metrics::Metrics;
-use carrel_runtime::process::Health;
-use carrel_runtime::scope::Scope;
+use carrel_runtime::kit::Tools;
+use carrel_runtime::lease::whenever_gained;
 use carrel_runtime::wake::queue;
 use carrel_server::servers::{Servers, ServersFeed};
-use kube::Client;
 
 use crate::Settings;
 use crate::feeds::Feeds;
@@ -22,22 +18,6 @@ use crate::reconcile::{House, reconcile};
 
 /// The controller's name in logs and metrics.
 const NAME: &str = "notebook";
-
-/// What the controller is started with.
-pub struct Controller {
-    /// Reads and writes.
-    pub client: Client,
-    /// What it looks after.
-    pub scope: Scope,
-    /// What the admin set.
-    pub settings: Settings,
-    /// Whether it may write.
-    pub claim: Claim,
-    /// Where it shows that its caches are filled.
-    pub health: Health,
-    /// Where it counts.
-    pub metrics: Arc<Metrics>,
-}
 
 /// The watches that it has in common with other controllers.
 pub struct Watches<'a> {
@@ -49,17 +29,16 @@ pub struct Watches<'a> {
 
 /// Runs the controller until `end` comes; the future ends when the reconciles that were under way are done. What keeps it
 /// from being ready is told to the health, and what it must hear of to the watches, before this returns.
-pub fn start<E>(controller: Controller, watches: Watches<'_>, end: E) -> impl Future<Output = ()> + use<E>
+pub fn start<E>(tools: Tools, settings: Settings, watches: Watches<'_>, end: E) -> impl Future<Output = ()> + use<E>
 where
     E: Future<Output = ()> + Clone + Send + Sync + 'static,
 {
-    let Controller { client, scope, settings, claim, health, metrics } = controller;
     let Watches { bounds, servers } = watches;
-    let (mut feeds, heard) = Feeds::new(&health);
+    let (mut feeds, heard) = Feeds::new(&tools.health);
     let (wake, keys) = queue::<Notebook>();
     let fronts = servers.servers();
     let stores = feeds.stores(bounds.bounds(), fronts.clone());
-    let kit = Kit::new(client.clone(), claim.clone(), metrics.clone(), wake.clone());
+    let kit = tools.kit(&wake);
     let house = Arc::new(House { settings, stores: stores.clone(), kit });
     feeds.wake(&wake, servers);
     let ear = ear(&stores, &wake, servers);
@@ -69,6 +48,7 @@ where
     let kind = house.clone();
     servers.on_kind(move || kind.wake_all());
 
+    let Tools { client, scope, claim, metrics, .. } = tools;
     async move {
         let runner = async {
             tokio::select! {

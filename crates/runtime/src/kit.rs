@@ -19,7 +19,9 @@ use crate::judge::Judge;
 use crate::lease::Claim;
 use crate::metrics::Metrics;
 use crate::notice::Notice;
+use crate::process::Health;
 use crate::runner::Runner;
+use crate::scope::Scope;
 use crate::shelf::{Shelf, Shelved};
 use crate::statuses::Statuses;
 use crate::turns::Turns;
@@ -27,6 +29,28 @@ use crate::wake::Wake;
 
 /// More keys than this wait only when many objects are made, or changed, at once.
 const MANY: usize = 32;
+
+/// What every controller is started with.
+#[derive(Clone)]
+pub struct Tools {
+    /// Reads and writes.
+    pub client: Client,
+    /// What it looks after.
+    pub scope: Scope,
+    /// Whether it may write.
+    pub claim: Claim,
+    /// Where it shows that its caches are filled.
+    pub health: Health,
+    /// Where it counts.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Tools {
+    /// The kit of a controller, of nothing yet.
+    pub fn kit<K: Shelved, S, R: Clone>(&self, wake: &Wake<K>) -> Kit<K, S, R> {
+        Kit::new(self.client.clone(), self.claim.clone(), self.metrics.clone(), wake.clone())
+    }
+}
 
 /// What the controller of a kind works with. A status is an `S`, a refusal for want of room an `R`.
 pub struct Kit<K: Shelved, S, R> {

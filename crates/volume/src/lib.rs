@@ -28,4 +28,4 @@ pub mod status;
 #[cfg(test)]
 mod testing;
 
-pub use start::{Controller, Watches, start};
+pub use start::{Watches, start};

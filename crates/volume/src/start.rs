@@ -6,15 +6,12 @@ use carrel_api::volume_request::VolumeRequest;
 use carrel_runtime::bounds::BoundsFeed;
 use carrel_runtime::claims::ClaimsFeed;
 use carrel_runtime::hearing::Heard;
-use carrel_runtime::kit::Kit;
-use carrel_runtime::lease::{Claim, whenever_gained};
-use carrel_runtime::metrics::{ForgottenClaims, Metrics};
-use carrel_runtime::process::Health;
-use carrel_runtime::scope::Scope;
+use carrel_runtime::kit::Tools;
+use carrel_runtime::lease::whenever_gained;
+use carrel_runtime::metrics::ForgottenClaims;
 use carrel_runtime::statuses::Statuses;
 use carrel_runtime::wake::queue;
 use jiff::{SignedDuration, Timestamp};
-use kube::Client;
 
 use crate::feeds::Feeds;
 use crate::forgotten::Forgotten;
@@ -23,22 +20,6 @@ use crate::reconcile::{House, reconcile};
 
 /// The controller's name in logs and metrics.
 const NAME: &str = "volume";
-
-/// What the controller is started with.
-pub struct Controller {
-    /// Reads and writes.
-    pub client: Client,
-    /// What it looks after.
-    pub scope: Scope,
-    /// Whether it may write.
-    pub claim: Claim,
-    /// Where it shows that its caches are filled.
-    pub health: Health,
-    /// Where it counts.
-    pub metrics: Arc<Metrics>,
-    /// How long no pod must mount a claim until metrics count it as forgotten.
-    pub forgotten_after: SignedDuration,
-}
 
 /// The watches that it has in common with other controllers.
 pub struct Watches<'a> {
@@ -50,16 +31,20 @@ pub struct Watches<'a> {
 
 /// Runs the controller until `end` comes; the future ends when the reconciles that were under way are done. What keeps it
 /// from being ready is told to the health, and what it must hear of to the watches, before this returns.
-pub fn start<E>(controller: Controller, watches: Watches<'_>, end: E) -> impl Future<Output = ()> + use<E>
+pub fn start<E>(
+    tools: Tools,
+    forgotten_after: SignedDuration,
+    watches: Watches<'_>,
+    end: E,
+) -> impl Future<Output = ()> + use<E>
 where
     E: Future<Output = ()> + Clone + Send + Sync + 'static,
 {
-    let Controller { client, scope, claim, health, metrics, forgotten_after } = controller;
     let Watches { bounds, claims } = watches;
-    let (mut feeds, heard) = Feeds::new(&health);
+    let (mut feeds, heard) = Feeds::new(&tools.health);
     let (wake, keys) = queue::<VolumeRequest>();
     let stores = feeds.stores(bounds.bounds(), claims.view());
-    let kit = Kit::new(client.clone(), claim.clone(), metrics.clone(), wake.clone());
+    let kit = tools.kit(&wake);
     let house = Arc::new(House { stores: stores.clone(), finalizers: Statuses::default(), kit });
     feeds.wake(&wake, claims);
     let room = house.clone();
@@ -67,6 +52,7 @@ where
     feeds.forget(&house, claims);
     let tally = feeds.tally();
 
+    let Tools { client, scope, claim, metrics, .. } = tools;
     async move {
         let runner = async {
             tokio::select! {
