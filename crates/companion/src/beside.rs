@@ -17,7 +17,7 @@ pub enum Place {
     /// Wherever the scheduler likes, or where its pod is already.
     #[default]
     Anywhere,
-    /// Where it stands: who had the claim there is gone, and moving would help nobody.
+    /// Where it stands, or is about to: who had the claim there is gone, and moving would help nobody.
     Stays {
         /// The node.
         node: String,
@@ -66,6 +66,8 @@ pub struct Mounted {
 pub struct Own {
     /// Its node; none while it waits for one.
     pub node: Option<String>,
+    /// Whether the scheduler found no node for it.
+    pub unschedulable: bool,
     /// When it was made, and its name: of two companions that share a claim, the younger follows.
     pub age: (Timestamp, String),
 }
@@ -126,14 +128,15 @@ pub fn place(
         // It is there already. To bind it would end its pod for nothing; its next one is bound.
         return Place::Anywhere;
     }
-    if place == Place::Anywhere
-        && is_bound_by_claim
-        && let Some(bound) = bound
-        && own_node == Some(bound)
-    {
-        return Place::Stays { node: bound.to_owned() };
+    // A pod that is on its way is bound as the last one was: another template would end it. Only one that the node does not
+    // take, full or gone, is set free.
+    let is_taken = own.is_none_or(|own| own_node == bound || own.node.is_none() && !own.unschedulable);
+    match bound {
+        Some(bound) if place == Place::Anywhere && is_bound_by_claim && is_taken => {
+            Place::Stays { node: bound.to_owned() }
+        }
+        _ => place,
     }
-    place
 }
 
 /// Whether a pod comes before the companion's own: everybody who is no companion, and companions that are older.

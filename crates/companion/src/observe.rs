@@ -59,7 +59,13 @@ impl<K: Companion> Observed<K> {
 
     /// Its pod, as far as its place depends on it.
     pub fn own(&self) -> Option<Own> {
-        self.standing().map(|pod| Own { node: pod.spec.node_name.clone(), age: (made(pod), pod.name_any()) })
+        self.standing().map(|pod| Own {
+            node: pod.spec.node_name.clone(),
+            unschedulable: pod.condition("PodScheduled").is_some_and(|scheduled| {
+                scheduled.status == "False" && scheduled.reason.as_deref() == Some("Unschedulable")
+            }),
+            age: (made(pod), pod.name_any()),
+        })
     }
 
     /// Whether it is on its way out.

@@ -30,7 +30,7 @@ fn on(mode: &str, pods: Vec<Arc<MountingPod>>) -> Mounted {
 
 fn own(node: Option<&str>, second: u8) -> Own {
     let made = format!("2026-01-01T00:00:{second:02}Z").parse().unwrap();
-    Own { node: node.map(str::to_owned), age: (made, "board".to_owned()) }
+    Own { node: node.map(str::to_owned), unschedulable: false, age: (made, "board".to_owned()) }
 }
 
 fn where_to(mounted: &[Mounted], own: Option<&Own>, bound: Option<&str>) -> Place {
@@ -90,12 +90,14 @@ fn a_running_pod_has_the_claim_before_one_that_only_has_a_node() {
 }
 
 #[test]
-fn once_who_had_the_claim_is_gone_it_stays_while_its_pod_does() {
+fn once_who_had_the_claim_is_gone_it_stays_unless_its_node_does_not_take_it() {
     let none = [on(RWO, Vec::new())];
     let stays = Place::Stays { node: "n1".to_owned() };
     assert_eq!(where_to(&none, Some(&own(Some("n1"), 1)), Some("n1")), stays);
-    assert_eq!(where_to(&none, None, Some("n1")), Place::Anywhere, "the node may be gone");
-    assert_eq!(where_to(&none, Some(&own(None, 1)), Some("n1")), Place::Anywhere, "the node may be full");
+    assert_eq!(where_to(&none, None, Some("n1")), stays, "its pod is on its way");
+    assert_eq!(where_to(&none, Some(&own(None, 1)), Some("n1")), stays, "the scheduler has yet to look");
+    let refused = Own { unschedulable: true, ..own(None, 1) };
+    assert_eq!(where_to(&none, Some(&refused), Some("n1")), Place::Anywhere, "the node is gone, or full");
 }
 
 #[test]
