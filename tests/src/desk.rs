@@ -172,6 +172,20 @@ impl Desk {
     pub async fn writes_within(&self, time: Duration) -> Result<Vec<String>> {
         Ok(audit::writes(Audit::given()?.within(time).await?, &self.namespace))
     }
+
+    /// Fails unless the controller comes to rest: writes nothing in the namespace for as long as this, soon. The last words of what
+    /// was waited for (a status, an Event) may still be on their way.
+    pub async fn rests(&self, time: Duration) -> Result<()> {
+        const TRIES: usize = 5;
+        let mut writes = Vec::new();
+        for _ in 0..TRIES {
+            writes = self.writes_within(time).await?;
+            if writes.is_empty() {
+                return Ok(());
+            }
+        }
+        bail!("it does not come to rest, but writes {writes:?}")
+    }
 }
 
 /// Whether a pod is ready and stays.

@@ -87,7 +87,7 @@ async fn a_tensorboard_of_kubeflows_keeps_its_selector_and_gets_a_clean_status()
     assert_eq!(desk.api::<PersistentVolumeClaim>().list(&ListParams::default()).await?.items.len(), claims);
     let told = events::<Tensorboard>(&desk, "board").await?;
     ensure!(!told.contains(&"NameTaken".to_owned()) && !told.contains(&"Refused".to_owned()), "{told:?}");
-    assert_eq!(desk.writes_within(Duration::from_secs(3)).await?, [""; 0], "at rest");
+    desk.rests(Duration::from_secs(3)).await?;
 
     // From now on it follows its owner, and no field of Kubeflow's stands in the way.
     change::<Tensorboard>(&desk, "board", json!({"spec": {"logspath": "s3://bucket"}})).await?;
@@ -141,7 +141,7 @@ async fn a_viewer_of_kubeflows_is_taken_over_with_its_status() -> Result<()> {
     assert_eq!(deployment(&desk, "pvcviewer-data").await?["spec"]["selector"]["matchLabels"], labels);
     eventually("one pod", async || pod::<PvcViewer>(&desk, "pvcviewer-data").await).await?;
     assert_eq!(desk.api::<Pod>().list(&ListParams::default()).await?.items.len(), 1);
-    assert_eq!(desk.writes_within(Duration::from_secs(3)).await?, [""; 0], "at rest");
+    desk.rests(Duration::from_secs(3)).await?;
     Ok(())
 }
 

@@ -31,7 +31,7 @@ async fn missing_and_back() -> Result<()> {
     let said = told(&desk, "early", "RouteApiMissing").await?;
     ensure!(said.contains(Foreign::Gateway.crd()) && said.contains("install the Gateway API"), "{said}");
     assert_eq!(controllers.metric("carrel_missing_api", "httproutes")?, 1);
-    assert_eq!(desk.writes_within(Duration::from_secs(3)).await?, [""; 0], "it waits");
+    desk.rests(Duration::from_secs(3)).await?;
     let asked = Audit::given()?.of(&desk.namespace)?;
     let in_vain: Vec<_> = asked.iter().filter(|request| request.object_ref.resource == "httproutes").collect();
     assert!(in_vain.is_empty(), "what is not there is not asked for: {in_vain:?}");
@@ -86,7 +86,7 @@ async fn an_http_route_is_what_the_gateway_api_takes() -> Result<()> {
 
     desk.change("iris", json!({"metadata": {"annotations": {REWRITE: null, HEADERS: null}}})).await?;
     becomes(&desk, KIND, "iris", |found| found["spec"]["rules"][0]["filters"].is_null()).await?;
-    assert_eq!(desk.writes_within(Duration::from_secs(3)).await?, [""; 0], "and it comes to rest");
+    desk.rests(Duration::from_secs(3)).await?;
     Ok(())
 }
 

@@ -55,7 +55,7 @@ async fn a_virtual_service_is_kubeflows_and_follows_its_owner_and_comes_to_rest(
     routes(&desk, KIND).delete(&name, &kube::api::DeleteParams::default()).await?;
     route(&desk, KIND, &name).await?;
 
-    assert_eq!(desk.writes_within(Duration::from_secs(3)).await?, [""; 0], "and it comes to rest");
+    desk.rests(Duration::from_secs(3)).await?;
     let requests = Audit::given()?.of(&desk.namespace)?;
     let refused: Vec<_> = requests.iter().filter(|request| [401, 403].contains(&request.code())).collect();
     ensure!(refused.is_empty(), "its rules suffice: {refused:?}");
@@ -90,7 +90,7 @@ async fn what_is_wrong_with_a_route_is_told_and_stops_nothing_else() -> Result<(
     desk.reaches("good", "Running").await?;
     let after = route(&desk, KIND, &name(&desk, "good")).await?;
     assert_eq!(after["metadata"]["resourceVersion"], before["metadata"]["resourceVersion"], "the last good one stays");
-    assert_eq!(desk.writes_within(Duration::from_secs(3)).await?, [""; 0], "and it waits for its owner");
+    desk.rests(Duration::from_secs(3)).await?;
 
     desk.annotate("good", HEADERS, Some(r#"{"X-A": "2"}"#)).await?;
     becomes(&desk, KIND, &name(&desk, "good"), |found| {

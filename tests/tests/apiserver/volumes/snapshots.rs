@@ -24,7 +24,7 @@ async fn missing_and_back() -> Result<()> {
     restore(&class, "copy", "1Gi").await?;
     let words = said(&desk, "copy", Reason::SourceMissing).await?;
     ensure!(words.contains("does not serve volumesnapshots.snapshot.storage.k8s.io in v1"), "{words}");
-    assert_eq!(desk.writes_within(Duration::from_secs(2)).await?, [""; 0], "it waits");
+    desk.rests(Duration::from_secs(2)).await?;
     ensure!(desk.api::<PersistentVolumeClaim>().get_opt("copy").await?.is_none());
     let asked = Audit::given()?.of(&desk.namespace)?;
     let in_vain: Vec<_> = asked.iter().filter(|request| request.object_ref.resource == "volumesnapshots").collect();
@@ -95,7 +95,7 @@ async fn a_snapshot_is_restored_once_it_is_ready_and_fits() -> Result<()> {
     becomes(&desk, json!({"readyToUse": false, "error": {"message": "no disk left"}})).await?;
     let failed = |status: &VolumeRequestStatus| status.conditions[0].message.ends_with("its driver says: no disk left");
     until(&desk, "copy", "the driver's words", failed).await?;
-    assert_eq!(desk.writes_within(Duration::from_secs(2)).await?, [""; 0], "it waits without asking again");
+    desk.rests(Duration::from_secs(2)).await?;
 
     let bound = content(&class, &snapshot, NAME, &held).await?;
     let status =
@@ -110,7 +110,7 @@ async fn a_snapshot_is_restored_once_it_is_ready_and_fits() -> Result<()> {
     assert_eq!(driver.content("copy").await?, held, "the volume begins with what the snapshot holds");
     // What it began with may go.
     snapshots(&desk.client, &desk.namespace).delete("monday", &DeleteParams::default()).await?;
-    assert_eq!(desk.writes_within(Duration::from_secs(3)).await?, [""; 0], "at rest");
+    desk.rests(Duration::from_secs(3)).await?;
     ready(&desk, "copy").await?;
     Ok(())
 }
