@@ -1,9 +1,10 @@
 //! Why a notebook does not run: each reason caused for real, and its sentence.
 
-use anyhow::{Result, ensure};
-use carrel_api::notebook::{Phase, Reason};
-use carrel_tests::Desk;
-use kube::api::{Api, Patch, PatchParams};
+use anyhow::{Result, bail, ensure};
+use carrel_api::notebook::Phase;
+use carrel_tests::{Desk, eventually};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, Patch, PatchParams, PostParams};
 use serde_json::json;
 
 /// Waits for the reason and returns its sentence.
@@ -81,16 +82,16 @@ async fn what_a_policy_says_is_told() -> Result<()> {
     let file = file.path().to_str().unwrap();
     carrel_tests::kubectl(&["apply", "-f", file])?;
     let told = async {
-        // A policy takes a moment to be in force.
-        for attempt in 0..20 {
-            let notebook = format!("free-{attempt}");
-            desk.notebook(&notebook, "{containers: [{name: a, image: 'i:latest'}]}").await?;
-            tokio::time::sleep(std::time::Duration::from_secs(3)).await;
-            if desk.status(&notebook).await.is_ok_and(|status| status.reason == Some(Reason::PodRejected)) {
-                return sentence(&desk, &notebook, "PodRejected").await;
-            }
-        }
-        anyhow::bail!("the policy is never in force")
+        // A policy takes a moment to be in force, which a pod tells that is never made.
+        let pod = json!({"metadata": {"name": "asked"}, "spec": {"containers": [{"name": "a", "image": "i:latest"}]}});
+        let (pod, ask) = (serde_json::from_value(pod)?, PostParams { dry_run: true, ..PostParams::default() });
+        eventually("a policy in force", async || match desk.api::<Pod>().create(&ask, &pod).await {
+            Err(kube::Error::Api(status)) if status.message.contains("pin the image") => Ok(()),
+            answer => bail!("{:?}", answer.map(|_| "let through")),
+        })
+        .await?;
+        desk.notebook("free", "{containers: [{name: a, image: 'i:latest'}]}").await?;
+        sentence(&desk, "free", "PodRejected").await
     }
     .await;
     carrel_tests::kubectl(&["delete", "-f", file, "--wait=false"])?;
