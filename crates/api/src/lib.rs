@@ -10,6 +10,7 @@ mod pod_spec;
 pub mod pvc_viewer;
 mod reasons;
 pub mod server;
+mod span;
 pub mod tensorboard;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -20,6 +21,7 @@ pub use checked::Checked;
 /// For [`namespaced_kind`], where a crate does not name it.
 #[doc(hidden)]
 pub use kube_core;
+pub use span::{SpanError, TimeSpan};
 
 /// Every CustomResourceDefinition that Carrel needs, in the order in which to apply them.
 pub fn crds() -> Vec<serde_json::Value> {

@@ -3,10 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use carrel_api::TimeSpan;
 use clap::{Parser, Subcommand, ValueEnum};
-use jiff::SignedDuration;
 
-use crate::age::span;
 use crate::companions::CompanionArgs;
 use crate::routing::RoutingArgs;
 use crate::volumes::VolumesArgs;
@@ -86,8 +85,8 @@ pub(crate) struct ControllersArgs {
 
     /// Metrics count claims as forgotten that no pod mounts for this long, such as 30d; `carrel volumes` lists them. Nothing is
     /// deleted.
-    #[arg(long, env = "CARREL_FORGOTTEN_AFTER", default_value = "30d", value_parser = span, value_name = "TIME")]
-    pub(crate) forgotten_after: SignedDuration,
+    #[arg(long, env = "CARREL_FORGOTTEN_AFTER", default_value = "30d", value_name = "TIME")]
+    pub(crate) forgotten_after: TimeSpan,
 
     /// How log lines look.
     #[arg(long, env = "CARREL_LOG_FORMAT", default_value = "text", value_enum)]
@@ -148,7 +147,7 @@ mod tests {
             (["carrel", "controllers", "--add-fsgroup=yes"], "must be true or false"),
             (["carrel", "controllers", "--listen=8080"], "invalid socket address"),
             (["carrel", "controllers", "--log-format=xml"], "possible values: text, json"),
-            (["carrel", "controllers", "--forgotten-after=1mo"], "must be a time span such as 30d, 2w or 12h"),
+            (["carrel", "controllers", "--forgotten-after=1mo"], "must be a time span such as 30m, 12h, 2w or 1d12h"),
             (["carrel", "volumes", "--unused-for=-3d"], "must not be negative"),
             (["carrel", "volumes", "--output=xml"], "possible values: table, json"),
         ] {

@@ -100,7 +100,7 @@ async fn serve(args: ControllersArgs) -> Result<(), StartError> {
         routing,
         watch_nodes: args.watch_nodes,
         volume_requests: args.volume_requests,
-        forgotten_after: args.forgotten_after,
+        forgotten_after: args.forgotten_after.duration(),
         tensorboards: args.companions.tensorboards,
         pvc_viewers: args.companions.pvc_viewers,
     };

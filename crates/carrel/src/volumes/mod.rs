@@ -7,11 +7,12 @@ mod table;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use carrel_api::TimeSpan;
 use clap::{Args, ValueEnum};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kube::Client;
 
-use crate::age::{short, span};
+use crate::age::short;
 use crate::args::name;
 use crate::client::{ConfigError, config};
 use read::ReadError;
@@ -33,8 +34,8 @@ pub(crate) struct VolumesArgs {
 
     /// List claims that no pod mounts for at least this long, such as 30d, 2w or 12h. Where nobody knows since when, the age of
     /// the claim counts.
-    #[arg(long, default_value = "30d", value_parser = span, value_name = "TIME")]
-    unused_for: SignedDuration,
+    #[arg(long, default_value = "30d", value_name = "TIME")]
+    unused_for: TimeSpan,
 
     /// How they are printed.
     #[arg(short, long, default_value = "table", value_enum, value_name = "FORMAT")]
@@ -71,7 +72,7 @@ pub(crate) fn run(args: &VolumesArgs) -> Result<(), ListError> {
         Ok::<_, ListError>(read::read(&client, args.namespace.as_deref()).await?)
     })?;
     let now = Timestamp::now();
-    let rows = rows(&found, args.unused_for, now);
+    let rows = rows(&found, args.unused_for.duration(), now);
     let mut out = io::stdout().lock();
     let printed = match args.output {
         Output::Json => serde_json::to_string_pretty(&rows).map_err(io::Error::other)? + "\n",
@@ -98,6 +99,6 @@ fn sum(rows: &[Row], of: usize, args: &VolumesArgs) -> String {
         rows.len(),
         tenths / 10,
         tenths % 10,
-        short(args.unused_for)
+        short(args.unused_for.duration())
     )
 }
