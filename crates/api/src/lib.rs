@@ -2,6 +2,7 @@
 //!
 //! This crate does no I/O and names no other crate of Carrel; everything here is a value or a pure function.
 
+pub mod activity;
 mod checked;
 mod crd;
 mod kind;

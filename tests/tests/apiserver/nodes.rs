@@ -1,7 +1,7 @@
 //! Why a pod does not run, where nodes, volumes and other pods decide it.
 
 use anyhow::{Context, Result, ensure};
-use carrel_api::notebook::Phase;
+use carrel_api::notebook::{Notebook, Phase};
 use carrel_tests::{Desk, eventually};
 use k8s_openapi::api::core::v1::{Node, PersistentVolume, Pod};
 use k8s_openapi::api::storage::v1::VolumeAttachment;
@@ -145,6 +145,11 @@ async fn an_eviction_is_told_while_the_pod_goes() -> Result<()> {
     let release = json!({"metadata": {"finalizers": null}});
     pods.patch("drained-0", &PatchParams::default(), &Patch::Merge(release)).await?;
     desk.reaches("drained", "Running").await?;
+    let notebook = desk.api::<Notebook>().get("drained").await?;
+    let lost = notebook.status.as_ref().and_then(|status| status.valid()?.last_loss.as_ref()).context("no loss")?;
+    assert_eq!(lost.reason, "Evicted");
+    ensure!(lost.message.contains("somebody evicted it, as a drain of its node does"), "{lost:?}");
+    ensure!(lost.node.is_some() && lost.message.contains("; the server had run since "), "{lost:?}");
     Ok(())
 }
 

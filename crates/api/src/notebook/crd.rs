@@ -134,6 +134,9 @@ fn status() -> Value {
             "nodeName": string,
             "resources": {"type": "object", "properties": {"cpu": string, "memory": string, "gpu": string}},
             "volumes": {"type": "array", "items": string},
+            "lastLoss": {"type": "object", "properties": {
+                "at": time, "reason": string, "message": string, "node": string,
+            }},
         },
     })
 }
@@ -141,6 +144,7 @@ fn status() -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::activity::LastLoss;
     use crate::notebook::{Condition, ContainerState, NotebookStatus, Phase, READY, Reason, Resources};
     use k8s_openapi::api::core::v1::{ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting};
 
@@ -244,6 +248,12 @@ mod tests {
             node_name: text(),
             resources: Resources { cpu: text(), memory: text(), gpu: text() },
             volumes: vec!["v".to_owned()],
+            last_loss: Some(LastLoss {
+                at: jiff::Timestamp::UNIX_EPOCH,
+                reason: "Evicted".to_owned(),
+                message: "m".to_owned(),
+                node: text(),
+            }),
         };
         let status = serde_json::to_value(status).unwrap();
         assert_eq!(pruned(&status, &schema()["properties"]["status"]), status);

@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1 as core;
 use serde::{Deserialize, Serialize};
 
 use super::{Condition, Phase, Reason};
+use crate::activity::LastLoss;
 
 /// Condition type: fields of the template wait for the next start of the pod; the message lists them. Absent otherwise.
 pub const RESTART_REQUIRED: &str = "RestartRequired";
@@ -36,6 +37,9 @@ pub struct NotebookStatus {
     /// The names of the claims that the pod mounts, in the order of its volumes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<String>,
+    /// The last pod that was lost while it ran; kept when it runs again. Absent if none ever was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_loss: Option<LastLoss>,
 }
 
 impl NotebookStatus {

@@ -1,6 +1,7 @@
 //! What is said of a Notebook: Kubeflow's fields with Kubeflow's meaning, and one reason with a sentence.
 
 mod asked;
+mod loss;
 mod why;
 
 use carrel_api::notebook::{Condition, ContainerState, NotebookStatus, Phase, READY, RESTART_REQUIRED, ROUTED, Reason};
@@ -56,6 +57,7 @@ pub fn status(
         node_name: pod.and_then(|pod| pod.spec.node_name.clone()),
         resources: resolved.as_ref().map(asked::resources).unwrap_or_default(),
         volumes: resolved.as_ref().map(asked::claims).unwrap_or_default(),
+        last_loss: loss::last_loss(&observed.status, &why, now),
     }
 }
 

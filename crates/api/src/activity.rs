@@ -1,0 +1,215 @@
+//! What is said of a server's activity: whether somebody works with it, how that is known, and what becomes of it.
+//! A part of the status of each kind of server, written on transitions only.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Condition type: the server is about to be stopped, at the time that the message has. Absent otherwise.
+pub const STOP_PENDING: &str = "StopPending";
+/// Condition type: nobody can tell for long whether the server is used; the message says why. Absent otherwise.
+pub const ACTIVITY_UNKNOWN: &str = "ActivityUnknown";
+/// Condition type: the server's node is about to go, or somebody tried to evict its pod. Absent otherwise.
+pub const DISRUPTION_PENDING: &str = "DisruptionPending";
+
+/// Whether somebody works with a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+pub enum Verdict {
+    /// Something runs in it, or somebody asked to keep it.
+    Busy,
+    /// Nothing does, since a time.
+    Idle,
+    /// Nobody can tell. Never a reason to stop it.
+    Unknown,
+}
+
+impl Verdict {
+    /// The verdict as it stands in a status and in metric labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Busy => "Busy",
+            Self::Idle => "Idle",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+/// What was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+pub enum Signal {
+    /// Jupyter's kernels, by `/api/kernels`.
+    Kernels,
+    /// Jupyter's terminals, by `/api/terminals`.
+    Terminals,
+    /// code-server's heartbeat, by `/healthz`.
+    CodeServer,
+    /// Carrel's own endpoint, by `/.carrel/activity`.
+    Endpoint,
+    /// The pod's use of CPU, by `metrics.k8s.io`.
+    Cpu,
+    /// The pod's use of GPUs, by a query to Prometheus.
+    Gpu,
+    /// Whether the owner asked to keep it.
+    KeepAlive,
+}
+
+/// What a signal says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+pub enum Vote {
+    /// It is used.
+    Busy,
+    /// It is not.
+    Idle,
+    /// The signal should tell and can't.
+    Unknown,
+    /// The signal does not speak of this server at all.
+    Silent,
+}
+
+/// What one signal said when the verdict came to be.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Evidence {
+    /// The signal.
+    pub signal: Signal,
+    /// What it says.
+    pub vote: Vote,
+    /// In what words, such as `1 of 2 kernels busy`. Bounded.
+    pub value: String,
+    /// When it was asked.
+    pub at: Timestamp,
+}
+
+/// A verdict with the evidence that decided it.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Activity {
+    /// Whether somebody works with the server.
+    pub verdict: Verdict,
+    /// Since when: of Idle, the last activity.
+    pub since: Timestamp,
+    /// What each signal said at the transition.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
+    /// The stop that comes unless something happens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<PendingStop>,
+    /// The snooze that holds, or the last one that counts against the budget.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Kept>,
+}
+
+/// A stop that is announced.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PendingStop {
+    /// When it comes.
+    pub at: Timestamp,
+    /// Why.
+    pub cause: StopCause,
+    /// When it was announced.
+    pub warned: Timestamp,
+}
+
+/// A snooze: the owner asks to keep the server for a while.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Kept {
+    /// The value of the annotation that it was granted for, so that one value is granted once.
+    pub asked: String,
+    /// When it was granted.
+    pub from: Timestamp,
+    /// When it ends.
+    pub until: Timestamp,
+    /// Seconds of all snoozes since the server started, this one whole: what counts against the budget.
+    pub used_seconds: i64,
+}
+
+/// Why Carrel stops a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+pub enum StopCause {
+    /// Nobody used it for longer than the policy's `idleAfter`.
+    Idle,
+    /// It ran longer than `maxRunning`, and was found idle.
+    MaxRunning,
+    /// It ran longer than the hard limit.
+    HardLimit,
+    /// The window of the schedule ended.
+    Schedule,
+    /// Its owner asked to stop it when what runs is done.
+    Done,
+}
+
+impl StopCause {
+    /// Every cause.
+    pub const ALL: &[Self] = &[Self::Idle, Self::MaxRunning, Self::HardLimit, Self::Schedule, Self::Done];
+
+    /// The cause as it stands in a status, in annotations and in metric labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Idle => "Idle",
+            Self::MaxRunning => "MaxRunning",
+            Self::HardLimit => "HardLimit",
+            Self::Schedule => "Schedule",
+            Self::Done => "Done",
+        }
+    }
+}
+
+/// The last time that Carrel stopped a server. Kept when it starts again.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastStop {
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub cause: StopCause,
+    /// The LabPolicy, `Kubeflow's settings`, or the owner.
+    pub by: String,
+    /// In words for a person.
+    pub message: String,
+    /// What the signals said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
+}
+
+/// The last time that a server lost its pod, or its container, without anybody stopping it. Kept when it runs again.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastLoss {
+    /// When it was noticed.
+    pub at: Timestamp,
+    /// One word: `Evicted`, `NodeLost` or `OutOfMemory`.
+    pub reason: String,
+    /// What happened, and since when it had run, in words for a person.
+    pub message: String,
+    /// The node that it was on, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+}
+
+/// What a status says of a server's life, beside how it does now.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Life {
+    /// Whether it is used; absent while it does not run, and until that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activity: Option<Activity>,
+    /// The last stop by Carrel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_stop: Option<LastStop>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_agree_with_what_is_stored() {
+        for cause in StopCause::ALL {
+            assert_eq!(serde_json::to_value(cause).unwrap(), cause.as_str());
+        }
+        for verdict in [Verdict::Busy, Verdict::Idle, Verdict::Unknown] {
+            assert_eq!(serde_json::to_value(verdict).unwrap(), verdict.as_str());
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What a Notebook remembers of a pod that it lost while it ran: that it runs again says nothing of the night before.
+
+use carrel_api::activity::LastLoss;
+use carrel_api::notebook::{NotebookStatus, Phase, Reason};
+use carrel_server::conditions::Why;
+use jiff::Timestamp;
+
+/// The loss to remember, with a status whose word is `why`: the one that begins with it, or else the one of before.
+pub(super) fn last_loss(before: &NotebookStatus, why: &Why, now: Timestamp) -> Option<LastLoss> {
+    let lost = matches!(why.reason, Reason::Evicted | Reason::NodeLost | Reason::OutOfMemory);
+    // Only what ran can be lost, and each loss is one: what comes after it is the way back.
+    if !lost || before.phase != Some(Phase::Running) {
+        return before.last_loss.clone();
+    }
+    Some(LastLoss {
+        at: Timestamp::from_second(now.as_second()).unwrap_or(now),
+        reason: why.reason.as_str().to_owned(),
+        message: message(before, why),
+        node: before.node_name.clone(),
+    })
+}
+
+fn message(before: &NotebookStatus, why: &Why) -> String {
+    let started = before.container_state.running.as_ref().and_then(|running| running.started_at.as_ref());
+    match started {
+        Some(started) => format!("{}; the server had run since {}", why.message, started.0),
+        None => why.message.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use carrel_api::notebook::ContainerState;
+    use k8s_openapi::api::core::v1::ContainerStateRunning;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    fn time(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn ran() -> NotebookStatus {
+        let running = ContainerStateRunning { started_at: Some(Time(time("2026-01-02T08:00:00Z"))) };
+        NotebookStatus {
+            phase: Some(Phase::Running),
+            node_name: Some("n1".to_owned()),
+            container_state: ContainerState { running: Some(running), ..ContainerState::default() },
+            ..NotebookStatus::default()
+        }
+    }
+
+    #[test]
+    fn what_was_lost_is_remembered_until_the_next_loss() {
+        let evicted = Why::new(Phase::Starting, Reason::Evicted, "the pod is taken off its node n1");
+        let loss = last_loss(&ran(), &evicted, time("2026-01-02T10:00:00.7Z")).unwrap();
+        assert_eq!(loss.at, time("2026-01-02T10:00:00Z"));
+        assert_eq!((loss.reason.as_str(), loss.node.as_deref()), ("Evicted", Some("n1")));
+        assert_eq!(loss.message, "the pod is taken off its node n1; the server had run since 2026-01-02T08:00:00Z");
+
+        let starting = NotebookStatus { phase: Some(Phase::Starting), last_loss: Some(loss.clone()), ..ran() };
+        let later = time("2026-01-02T10:05:00Z");
+        for reason in [Reason::Evicted, Reason::OutOfMemory, Reason::Starting] {
+            let why = Why::new(Phase::Starting, reason, "on its way back");
+            assert_eq!(last_loss(&starting, &why, later), Some(loss.clone()), "{reason:?}");
+        }
+        let again = NotebookStatus { last_loss: Some(loss.clone()), ..ran() };
+        let running = Why::new(Phase::Running, Reason::Running, "the server is ready");
+        assert_eq!(last_loss(&again, &running, later), Some(loss));
+        let no_answer = Why::new(Phase::Starting, Reason::NodeLost, "the node n1 does not answer");
+        assert_eq!(last_loss(&again, &no_answer, later).unwrap().reason, "NodeLost");
+    }
+
+    #[test]
+    fn a_stop_and_a_restart_are_no_loss() {
+        for (phase, reason) in [(Phase::Stopping, Reason::Stopping), (Phase::Starting, Reason::Restarting)] {
+            assert_eq!(last_loss(&ran(), &Why::new(phase, reason, "as asked"), time("2026-01-02T10:00:00Z")), None);
+        }
+    }
+}
