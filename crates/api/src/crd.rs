@@ -1,5 +1,8 @@
 //! What the definitions of several kinds have in common.
 
+use kube_core::schema::{OptionalEnum, OptionalIntOrString, StructuralSchemaRewriter};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 /// The names of a kind.
@@ -11,8 +14,15 @@ pub(crate) struct Names {
     pub(crate) short: &'static [&'static str],
 }
 
-/// The CustomResourceDefinition of a namespaced kind in one version, with a status subresource.
-pub(crate) fn definition(names: &Names, version: &str, schema: &Value, columns: &Value) -> Value {
+/// Whether objects of a kind stand in namespaces.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scope {
+    Namespaced,
+    Cluster,
+}
+
+/// The CustomResourceDefinition of a kind in one version, with a status subresource.
+pub(crate) fn definition(names: &Names, scope: Scope, version: &str, schema: &Value, columns: &Value) -> Value {
     let Names { group, kind, plural, singular, short } = names;
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -24,7 +34,7 @@ pub(crate) fn definition(names: &Names, version: &str, schema: &Value, columns: 
                 "kind": kind, "listKind": format!("{kind}List"), "plural": plural, "singular": singular,
                 "shortNames": short, "categories": ["carrel"],
             },
-            "scope": "Namespaced",
+            "scope": format!("{scope:?}"),
             "conversion": {"strategy": "None"},
             "versions": [{
                 "name": version,
@@ -67,4 +77,21 @@ pub(crate) fn object(spec: &Value, status: &Value, missing: &str) -> Value {
             "message": missing,
         }],
     })
+}
+
+/// The structural schema of a type, made as kube makes those of whole kinds.
+pub(crate) fn schema_of<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::openapi3().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    });
+    let generator = settings
+        .with_transform(schemars::transform::AddNullable::default())
+        .with_transform(StructuralSchemaRewriter)
+        .with_transform(OptionalEnum)
+        .with_transform(OptionalIntOrString)
+        .into_generator();
+    let mut schema = generator.into_root_schema_for::<T>();
+    schema.remove("title");
+    schema.to_value()
 }

@@ -4,9 +4,17 @@
 #[macro_export]
 macro_rules! namespaced_kind {
     ($type:ty, $kind:expr, $group:expr, $version:expr, $plural:expr) => {
+        $crate::kind!($type, NamespaceResourceScope, $kind, $group, $version, $plural);
+    };
+}
+
+/// Makes a kind of this scope of a type that has a field `metadata`.
+#[macro_export]
+macro_rules! kind {
+    ($type:ty, $scope:ident, $kind:expr, $group:expr, $version:expr, $plural:expr) => {
         impl $crate::kube_core::Resource for $type {
             type DynamicType = ();
-            type Scope = ::k8s_openapi::NamespaceResourceScope;
+            type Scope = ::k8s_openapi::$scope;
 
             fn kind((): &()) -> ::std::borrow::Cow<'_, str> {
                 $kind.into()

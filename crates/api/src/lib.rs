@@ -6,6 +6,7 @@ pub mod activity;
 mod checked;
 mod crd;
 mod kind;
+pub mod lab_policy;
 pub mod notebook;
 mod pod_spec;
 pub mod pvc_viewer;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::crd::{Names, age, column, object};
+use crate::crd::{Names, Scope, age, column, object};
 use crate::pod_spec::{self, set};
 use crate::server;
 
@@ -16,7 +16,7 @@ pub const VERSION: &str = "v1alpha1";
 /// The CustomResourceDefinition, to be applied as it is.
 pub fn definition() -> Value {
     let names = Names { group: GROUP, kind: "PVCViewer", plural: PLURAL, singular: "pvcviewer", short: &["pvcv"] };
-    crate::crd::definition(&names, VERSION, &schema(), &columns())
+    crate::crd::definition(&names, Scope::Namespaced, VERSION, &schema(), &columns())
 }
 
 fn columns() -> Value {

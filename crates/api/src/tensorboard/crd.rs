@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::crd::{Names, age, column, object};
+use crate::crd::{Names, Scope, age, column, object};
 use crate::pod_spec;
 use crate::server;
 
@@ -21,7 +21,7 @@ pub const LOGSPATHS: &str = "pvc://CLAIM, pvc://CLAIM/FOLDER, gs://BUCKET/FOLDER
 /// The CustomResourceDefinition, to be applied as it is.
 pub fn definition() -> Value {
     let names = Names { group: GROUP, kind: "Tensorboard", plural: PLURAL, singular: "tensorboard", short: &["tb"] };
-    crate::crd::definition(&names, VERSION, &schema(), &columns())
+    crate::crd::definition(&names, Scope::Namespaced, VERSION, &schema(), &columns())
 }
 
 fn columns() -> Value {

@@ -1,13 +1,10 @@
 //! The CustomResourceDefinition of VolumeRequest: a schema derived from its types, rules on what may change, and columns
 //! for kubectl.
 
-use kube_core::schema::{OptionalEnum, OptionalIntOrString, StructuralSchemaRewriter};
-use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 use super::{VolumeRequestSpec, VolumeRequestStatus};
-use crate::crd::{Names, age, column};
+use crate::crd::{Names, Scope, age, column, schema_of};
 
 /// The API group, Carrel's own.
 pub const GROUP: &str = "carrel.dev";
@@ -20,7 +17,7 @@ pub const VERSION: &str = "v1alpha1";
 pub fn definition() -> Value {
     let names =
         Names { group: GROUP, kind: "VolumeRequest", plural: PLURAL, singular: "volumerequest", short: &["vr"] };
-    crate::crd::definition(&names, VERSION, &schema(), &columns())
+    crate::crd::definition(&names, Scope::Namespaced, VERSION, &schema(), &columns())
 }
 
 fn columns() -> Value {
@@ -49,8 +46,8 @@ fn schema() -> Value {
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
-            "spec": of::<VolumeRequestSpec>(),
-            "status": of::<VolumeRequestStatus>(),
+            "spec": schema_of::<VolumeRequestSpec>(),
+            "status": schema_of::<VolumeRequestStatus>(),
         },
         "x-kubernetes-validations": rules(),
     })
@@ -90,23 +87,6 @@ fn rules() -> Value {
             "message": "a claim can't be cloned into itself: the claim gets the VolumeRequest's own name",
         },
     ])
-}
-
-/// The structural schema of a type, made as kube makes those of whole kinds.
-fn of<T: JsonSchema>() -> Value {
-    let settings = SchemaSettings::openapi3().with(|settings| {
-        settings.inline_subschemas = true;
-        settings.meta_schema = None;
-    });
-    let generator = settings
-        .with_transform(schemars::transform::AddNullable::default())
-        .with_transform(StructuralSchemaRewriter)
-        .with_transform(OptionalEnum)
-        .with_transform(OptionalIntOrString)
-        .into_generator();
-    let mut schema = generator.into_root_schema_for::<T>();
-    schema.remove("title");
-    schema.to_value()
 }
 
 #[cfg(test)]

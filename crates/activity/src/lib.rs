@@ -1,0 +1,10 @@
+//! Whether somebody works with a server, what the policies make of that, and how servers are asked.
+//!
+//! `answers` turns what a server answers into [`Reading`]s, [`judge`] turns those into a verdict, `policy` and `schedule` say
+//! what holds for a server, and `contract` decides what becomes of it: all of them are pure and take the time as an argument.
+//! `prober` asks and `table` holds what was heard; they do the I/O.
+
+pub mod judge;
+mod reading;
+
+pub use reading::Reading;
