@@ -4,7 +4,10 @@
 //! what holds for a server, and `contract` decides what becomes of it: all of them are pure and take the time as an argument.
 //! `prober` asks and `table` holds what was heard; they do the I/O.
 
+pub mod answers;
 pub mod judge;
+pub mod prober;
 mod reading;
+pub mod table;
 
 pub use reading::Reading;
