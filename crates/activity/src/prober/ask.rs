@@ -57,7 +57,7 @@ impl Asker {
     /// Asks one question and waits at most this long, from the first step of connecting to the last byte.
     pub async fn ask(&self, target: &Target, question: Question, limit: Duration) -> Answer {
         if !is_plain(&target.base_path) {
-            return unreachable(format!("its base path `{}` is no plain path", target.base_path));
+            return unreachable(&format!("its base path `{}` is no plain path", target.base_path));
         }
         let path = target.path(question);
         let asked = async {
@@ -74,11 +74,11 @@ async fn over_socket(place: &Place, path: &str) -> Answer {
     let connected = match place {
         Place::Socket(address) => TcpStream::connect(address).await,
         Place::Name(name, port) => TcpStream::connect((name.as_str(), *port)).await,
-        Place::Proxy(_) => return unreachable(format!("{place} is no address")),
+        Place::Proxy(_) => return unreachable(&format!("{place} is no address")),
     };
     let stream = match connected {
         Ok(stream) => stream,
-        Err(error) => return unreachable(format!("{place}: {error}")),
+        Err(error) => return unreachable(&format!("{place}: {error}")),
     };
     let request = Request::get(path)
         .header(HOST, place.to_string())
@@ -88,17 +88,17 @@ async fn over_socket(place: &Place, path: &str) -> Answer {
         .body(Empty::<Bytes>::new());
     let request = match request {
         Ok(request) => request,
-        Err(error) => return unreachable(format!("{place}{path}: {error}")),
+        Err(error) => return unreachable(&format!("{place}{path}: {error}")),
     };
     let (mut sender, connection) =
         match http1::Builder::new().max_buf_size(MOST_HEAD).handshake(TokioIo::new(stream)).await {
             Ok(both) => both,
-            Err(error) => return unreachable(format!("{place}: {error}")),
+            Err(error) => return unreachable(&format!("{place}: {error}")),
         };
     let mut exchange = pin!(async {
         match sender.send_request(request).await {
             Ok(response) => answer(response).await,
-            Err(error) => unreachable(format!("{place}: {}", words(&error))),
+            Err(error) => unreachable(&format!("{place}: {}", words(&error))),
         }
     });
     let mut connection = pin!(connection);
@@ -111,16 +111,16 @@ async fn over_socket(place: &Place, path: &str) -> Answer {
 }
 
 async fn over_proxy(client: &kube::Client, place: &Place, path: &str) -> Answer {
-    let Place::Proxy(prefix) = place else { return unreachable(format!("{place} is no path of the API server")) };
+    let Place::Proxy(prefix) = place else { return unreachable(&format!("{place} is no path of the API server")) };
     let request =
         Request::get(format!("{prefix}{path}")).header(ACCEPT, "application/json").body(kube::client::Body::empty());
     let request = match request {
         Ok(request) => request,
-        Err(error) => return unreachable(format!("{place}: {error}")),
+        Err(error) => return unreachable(&format!("{place}: {error}")),
     };
     let response = match client.send(request).await {
         Ok(response) => response,
-        Err(error) => return unreachable(format!("the API server: {}", words(&error))),
+        Err(error) => return unreachable(&format!("the API server: {}", words(&error))),
     };
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
@@ -130,7 +130,7 @@ async fn over_proxy(client: &kube::Client, place: &Place, path: &str) -> Answer 
     // server's: a 404 of its own would be taken for that of a server without kernels.
     match read(response.into_body()).await {
         Answer::Body(body) => match serde_json::from_str::<ApiStatus>(&body) {
-            Ok(said) if said.kind == "Status" => unreachable(format!("the API server: {}", said.message)),
+            Ok(said) if said.kind == "Status" => unreachable(&format!("the API server: {}", said.message)),
             _ => refused(status),
         },
         _ => refused(status),
@@ -177,12 +177,12 @@ where
     match pin!(Limited::new(body, MOST_BYTES)).collect().await {
         Ok(body) => Answer::Body(String::from_utf8_lossy(&body.to_bytes()).into_owned()),
         Err(error) if error.is::<LengthLimitError>() => Answer::TooLong,
-        Err(error) => unreachable(format!("the answer broke off: {}", words(error.as_ref()))),
+        Err(error) => unreachable(&format!("the answer broke off: {}", words(error.as_ref()))),
     }
 }
 
-fn unreachable(why: String) -> Answer {
-    Answer::Unreachable(bounded(&why))
+fn unreachable(why: &str) -> Answer {
+    Answer::Unreachable(bounded(why))
 }
 
 /// An error with its causes: hyper says what failed in the causes.

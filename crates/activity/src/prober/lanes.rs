@@ -83,7 +83,7 @@ impl Lanes {
 
     /// Puts a server at the front of its lane; one that is being asked is asked again when that is done, since the
     /// answer that is on its way may be older than the wish for one.
-    pub(super) fn to_front(&mut self, server: &Server, pod_uid: &str) {
+    pub(super) fn move_up(&mut self, server: &Server, pod_uid: &str) {
         match self.stages.get_mut(server) {
             Some(Stage::Asked { again, .. }) => *again = true,
             Some(Stage::Waiting { urgent: true, .. }) => {}
@@ -96,8 +96,8 @@ impl Lanes {
 
     fn push(&mut self, server: &Server, lane: Lane, urgent: bool) {
         self.stages.insert(server.clone(), Stage::Waiting { lane, urgent });
-        let line = &mut self.queue(lane).line;
-        if urgent { line.push_front(server.clone()) } else { line.push_back(server.clone()) }
+        let waiting = &mut self.queue(lane).line;
+        if urgent { waiting.push_front(server.clone()) } else { waiting.push_back(server.clone()) }
     }
 
     /// Whoever is to be asked now, as long as there is room. To be followed by [`Self::done`].
@@ -129,7 +129,7 @@ impl Lanes {
             End::Failed => {}
         }
         if again {
-            self.to_front(server, pod_uid);
+            self.move_up(server, pod_uid);
         } else if end == End::CutShort {
             self.push(server, Lane::Slow, false);
         }
@@ -218,8 +218,8 @@ mod tests {
     fn an_urgent_server_is_next_and_asked_once() {
         let mut lanes = Lanes::new(1, 1);
         line_up(&mut lanes, &["a", "b", "c"]);
-        lanes.to_front(&server("c"), "1");
-        lanes.to_front(&server("c"), "1");
+        lanes.move_up(&server("c"), "1");
+        lanes.move_up(&server("c"), "1");
         let mut order = Vec::new();
         while let Some((next, _)) = lanes.next() {
             lanes.done(&next, "1", End::Quick);
@@ -233,7 +233,7 @@ mod tests {
         let mut lanes = Lanes::new(1, 1);
         line_up(&mut lanes, &["a", "b"]);
         lanes.next();
-        lanes.to_front(&server("a"), "1");
+        lanes.move_up(&server("a"), "1");
         lanes.done(&server("a"), "1", End::Quick);
         assert_eq!(asked(&mut lanes), [("a".into(), Lane::Quick)]);
         lanes.done(&server("a"), "1", End::Quick);

@@ -139,7 +139,7 @@ impl<V: Clone + Send + Sync + 'static> Prober<V> {
                     }
                 }
                 Some(server) = self.urgent.recv() => if let Some(target) = self.table.target(&server) {
-                    lanes.to_front(&server, &target.pod_uid);
+                    lanes.move_up(&server, &target.pod_uid);
                 },
                 _ = ticks.tick() => {
                     let now = settings.position(start.elapsed());
@@ -172,10 +172,10 @@ where
     H: Fn(&Target, Vec<(Question, Answer)>, Timestamp),
 {
     let at = Timestamp::now();
-    let asked = ask_all(&asker, &target, settings.limit);
+    let answers = ask_all(&asker, &target, settings.limit);
     let visited = match lane {
-        Lane::Slow => asked.await,
-        Lane::Quick => match tokio::time::timeout(settings.patience.min(settings.limit), asked).await {
+        Lane::Slow => answers.await,
+        Lane::Quick => match tokio::time::timeout(settings.patience.min(settings.limit), answers).await {
             Ok(visited) => visited,
             Err(_) => return End::CutShort,
         },
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_position_goes_through_the_period_and_begins_again() {
-        let settings = Settings { period: Duration::from_secs(60), ..Settings::default() };
+        let settings = Settings { period: Duration::from_mins(1), ..Settings::default() };
         assert_eq!(settings.position(Duration::ZERO), (0, 0));
         assert_eq!(settings.position(Duration::from_secs(30)), (0, 1 << 63));
         assert_eq!(settings.position(Duration::from_secs(75)), (1, 1 << 62));
