@@ -10,4 +10,7 @@ pub mod prober;
 mod reading;
 pub mod table;
 
+#[cfg(test)]
+mod rivals;
+
 pub use reading::Reading;

@@ -1,20 +1,105 @@
-//! What a server answers.
+//! What a server answers, and what each kind of answer says of its activity.
+//!
+//! An answer that can't be read is never taken for idleness: it is [`Vote::Unknown`], in words that an admin can act on.
 
-/// What came of one question to a server.
+pub mod code_server;
+pub mod endpoint;
+pub mod kernels;
+pub mod terminals;
+pub mod usage;
+
+use carrel_api::activity::{Signal, Vote};
+use jiff::Timestamp;
+
+use crate::Reading;
+
+/// The most characters that a reading's words have.
+pub const LONGEST_VALUE: usize = 120;
+
+/// The words of an answer of 403: what a stock Kubeflow AuthorizationPolicy says to all but `/api/kernels`.
+pub const FORBIDDEN: &str = "refused with status 403";
+
+/// What came back from a server that was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It answered with success; the body, bounded.
+    /// It answered 200, with this body.
     Body(String),
-    /// It answered with this status, which is neither success, nor a redirect, nor 404.
+    /// It, or something on the way, answered another status than 200 and 404.
     Refused(u16),
-    /// It answered 404: it is there and does not know the path.
+    /// It answered 404.
     NotFound,
-    /// It sends elsewhere, to this location; bounded, and not followed.
+    /// It sent elsewhere, which is not followed; the `Location`.
     Redirected(String),
-    /// The body is longer than is read.
+    /// Its body is longer than what is read.
     TooLong,
-    /// No whole answer came within the time.
+    /// It did not answer in time.
     Timeout,
-    /// Nobody was reached who speaks HTTP; why, for a person. Bounded.
+    /// No connection came about; why.
     Unreachable(String),
+}
+
+impl Answer {
+    /// The body, or in bounded words why there is none.
+    fn body(&self) -> Result<&str, String> {
+        Err(match self {
+            Self::Body(body) => return Ok(body),
+            Self::Refused(status) => format!("refused with status {status}"),
+            Self::NotFound => "not found (status 404)".to_owned(),
+            Self::Redirected(to) => bounded(&format!("redirected to {to}")),
+            Self::TooLong => "the answer is too long".to_owned(),
+            Self::Timeout => "no answer in time".to_owned(),
+            Self::Unreachable(why) => bounded(&format!("unreachable: {why}")),
+        })
+    }
+}
+
+/// The text without control characters, cut to [`LONGEST_VALUE`].
+pub fn bounded(text: &str) -> String {
+    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut kept: String = printable.clone().take(LONGEST_VALUE).collect();
+    if printable.count() > LONGEST_VALUE {
+        kept.pop();
+        kept.push('…');
+    }
+    kept
+}
+
+/// A reading without a time of last activity.
+fn reading(signal: Signal, vote: Vote, value: &str, at: Timestamp) -> Reading {
+    Reading { signal, vote, value: bounded(value), at, last_active: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unread() -> Vec<Answer> {
+        vec![
+            Answer::Body("<html>\u{1b}[31mlogin".to_owned()),
+            Answer::Body("null".to_owned()),
+            Answer::Refused(503),
+            Answer::Redirected("/login\r\nx".repeat(90)),
+            Answer::TooLong,
+            Answer::Timeout,
+            Answer::Unreachable("é".repeat(500)),
+        ]
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_unknown_in_bounded_words() {
+        for answer in unread() {
+            for read in [kernels::read, terminals::read, code_server::read, endpoint::read] {
+                let reading = read(&answer, Timestamp::UNIX_EPOCH);
+                assert_eq!(reading.vote, Vote::Unknown, "{answer:?}");
+                assert!(!reading.value.is_empty() && reading.value.chars().count() <= LONGEST_VALUE, "{answer:?}");
+                assert!(!reading.value.chars().any(char::is_control), "{answer:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_by_403_is_told_from_others() {
+        assert_eq!(terminals::read(&Answer::Refused(403), Timestamp::UNIX_EPOCH).value, FORBIDDEN);
+        assert_ne!(terminals::read(&Answer::Refused(401), Timestamp::UNIX_EPOCH).value, FORBIDDEN);
+    }
 }
