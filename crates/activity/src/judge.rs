@@ -5,15 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use carrel_api::activity::{Evidence, Signal, Verdict, Vote};
 use carrel_api::TimeSpan;
+use carrel_api::activity::{Evidence, Signal, Verdict, Vote};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Reading;
 use crate::answers::{FORBIDDEN, bounded};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// A verdict of this process, as new as its last round.
 #[derive(Clone, Debug, PartialEq)]
