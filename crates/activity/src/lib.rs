@@ -5,9 +5,12 @@
 //! `prober` asks and `table` holds what was heard; they do the I/O.
 
 pub mod answers;
+pub mod contract;
 pub mod judge;
+pub mod policy;
 pub mod prober;
 mod reading;
+pub mod schedule;
 pub mod table;
 
 #[cfg(test)]
