@@ -41,9 +41,9 @@ struct Told {
     causes: std::collections::BTreeMap<&'static str, usize>,
 }
 
-/// One year. All times are in seconds of true time from its start; `skew` is what the controller's clock is wrong by.
+/// So many days of one server that is asked every `period` seconds. All times are in seconds of true time from its start; `skew` is what the controller's clock is wrong by.
 #[allow(clippy::too_many_lines)]
-fn year(zone: &str, seed: u64) -> Told {
+fn run(zone: &str, seed: u64, days: i64, period: i64) -> Told {
     let mut dice = Dice(seed);
     let begin: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     let spec = serde_json::from_value(json!({
@@ -59,7 +59,6 @@ fn year(zone: &str, seed: u64) -> Told {
     let effective = effective(&policies, &none, &none, &none, &Defaults::default());
     let schedule = &effective.schedule.as_ref().unwrap().section;
     let wishes = Wishes { start_with_window: dice.one_in(2), ..Wishes::default() };
-    let period = if dice.one_in(2) { 60 } else { 300 };
 
     let mut told = Told::default();
     let (mut t, mut skew, mut life) = (0_i64, 0_i64, Life::default());
@@ -73,8 +72,7 @@ fn year(zone: &str, seed: u64) -> Told {
     let mut next_trouble = dice.roll(200_000);
     let mut was_busy = false;
 
-    while t < 365 * 86_400 {
-        let clock = |t: i64| begin + secs(t + skew);
+    while t < days * 86_400 {
         if t >= next_work && (stopped.is_none() || dice.one_in(4)) {
             busy_until = t + 60 + if dice.one_in(20) { dice.roll(150_000) } else { dice.roll(9_000) };
             next_work = busy_until + 60 + if dice.one_in(3) { dice.roll(90_000) } else { dice.roll(5_000) };
@@ -108,7 +106,7 @@ fn year(zone: &str, seed: u64) -> Told {
             }
             told.changes += 3;
         }
-        let clock_now = if disturbed == t + 3_600 { begin + secs(t + skew) } else { clock(t) };
+        let clock_now = begin + secs(t + skew);
         let mut asked = false;
         if running && t >= next_probe {
             next_probe = t + period;
@@ -167,7 +165,8 @@ fn year(zone: &str, seed: u64) -> Told {
             }
         }
         let idle_for = t - last_used.max(started).max(disturbed);
-        let slack = IDLE_AFTER + WARNING + 12 * period;
+        // A pod from the future, by a clock that is behind, is as young as that.
+        let slack = IDLE_AFTER + WARNING + 12 * period + (-skew).max(0);
         assert!(stopped.is_some() || busy || idle_for <= slack, "idle for {idle_for} s at {clock_now}");
         if decision.act == Act::Ask && !asked {
             next_probe = t;
@@ -183,11 +182,14 @@ fn year(zone: &str, seed: u64) -> Told {
 
 #[test]
 fn in_a_year_nobody_who_works_is_stopped_and_every_idle_server_is() {
-    for (index, zone) in ZONES.iter().enumerate() {
-        let told = year(zone, 7 + u64::try_from(index).unwrap());
-        eprintln!("{zone}: {told:?}");
-        assert!(told.stops > 100 && told.starts > 100, "{told:?}");
-        // To idle and back, announced, cancelled or stopped, and gone: what is written comes of what happened.
-        assert!(told.writes <= 4 * (told.changes + told.stops + told.starts), "{told:?}");
+    for (seed, zone) in (7_u64..).zip(ZONES) {
+        check(&run(zone, seed, 365, 300), 100);
+        check(&run(zone, seed + 100, 20, 60), 5);
     }
+}
+
+fn check(told: &Told, least: usize) {
+    assert!(told.stops > least && told.starts > least, "{told:?}");
+    // To idle and back, announced, cancelled or stopped, and gone: what is written comes of what happened.
+    assert!(told.writes <= 4 * (told.changes + told.stops + told.starts), "{told:?}");
 }

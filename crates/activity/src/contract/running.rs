@@ -10,6 +10,7 @@ use super::snooze::{Snooze, snooze};
 use super::stops::{Reason, reasons};
 use super::{Act, Announced, Decision, Facts, Pod, UnknownForLong};
 use crate::judge::Judged;
+use crate::schedule::{self, State};
 
 /// After how long at most a server that stopped being busy, or that can't be told of any more, is said to be so.
 const SETTLES: TimeSpan = TimeSpan::from_mins(5);
@@ -154,7 +155,8 @@ fn plan(
 ) -> Option<(PendingStop, Reason)> {
     let same = stored.is_some_and(|stored| stored.verdict == Verdict::Idle && stored.since == now.since);
     let mut found: Option<(bool, PendingStop, Reason)> = None;
-    for reason in reasons(facts, pod, now.verdict, now.since) {
+    let hours = facts.effective.schedule.as_ref().map(|by| schedule::state(&by.section, facts.now));
+    for reason in reasons(facts, pod, now.verdict, now.since, hours) {
         let goes_on = old.filter(|old| old.cause == reason.cause && (same || !reason.only_idle));
         if reason.announced_from() > facts.now {
             // With a clock that was set back, a stop that was announced waits for its time without a word.
@@ -170,13 +172,8 @@ fn plan(
             found = Some((goes_on.is_some(), pending, reason));
         }
     }
-    if let Some(by) = &facts.effective.schedule {
-        match crate::schedule::state(&by.section, facts.now) {
-            crate::schedule::State::Open { until: Some(until) } | crate::schedule::State::Closed { until } => {
-                decision.look_again(facts.now, until);
-            }
-            crate::schedule::State::Open { until: None } => {}
-        }
+    if let Some(State::Open { until: Some(until) } | State::Closed { until }) = hours {
+        decision.look_again(facts.now, until);
     }
     found.map(|(_, pending, reason)| (pending, reason))
 }

@@ -33,9 +33,17 @@ impl Reason {
     }
 }
 
-/// The reasons to stop a server that is found to be so since then; for Idle, `since` is its last activity.
-pub(super) fn reasons(facts: &Facts<'_>, pod: Pod, verdict: Verdict, since: Timestamp) -> Vec<Reason> {
-    let mut reasons: Vec<_> = of_schedule(facts, pod, verdict).into_iter().chain(hard_limit(facts, pod)).collect();
+/// The reasons to stop a server that is found to be so since then, where the schedule says `hours`; for Idle, `since` is its
+/// last activity.
+pub(super) fn reasons(
+    facts: &Facts<'_>,
+    pod: Pod,
+    verdict: Verdict,
+    since: Timestamp,
+    hours: Option<State>,
+) -> Vec<Reason> {
+    let mut reasons: Vec<_> =
+        of_schedule(facts, pod, verdict, hours).into_iter().chain(hard_limit(facts, pod)).collect();
     if verdict == Verdict::Idle {
         reasons.extend(idle(facts, since));
         reasons.extend(max_running(facts, pod));
@@ -85,10 +93,10 @@ fn hard_limit(facts: &Facts<'_>, pod: Pod) -> Option<Reason> {
     })
 }
 
-fn of_schedule(facts: &Facts<'_>, pod: Pod, verdict: Verdict) -> Option<Reason> {
+fn of_schedule(facts: &Facts<'_>, pod: Pod, verdict: Verdict, hours: Option<State>) -> Option<Reason> {
     let by = facts.effective.schedule.as_ref()?;
     let schedule = &by.section;
-    let end = match schedule::state(schedule, facts.now) {
+    let end = match hours? {
         State::Open { until } => until?,
         State::Closed { until } => {
             // Who starts a server outside the hours has it until the next window's end.
