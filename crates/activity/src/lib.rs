@@ -15,5 +15,7 @@ pub mod table;
 
 #[cfg(test)]
 mod rivals;
+#[cfg(test)]
+mod year;
 
 pub use reading::Reading;
