@@ -113,3 +113,70 @@ fn only_the_hard_limit_stops_a_busy_server() {
     assert!(server.decide(170, busy(170)).warn.is_some());
     assert!(matches!(server.decide(180, busy(180)).act, Act::Stop { cause: StopCause::HardLimit, .. }));
 }
+
+#[test]
+fn what_ran_too_long_is_stopped_once_nobody_uses_it() {
+    let mut server = Server::new(json!({"lifetime": {"maxRunning": "2h"}}));
+    assert_eq!(server.decide(200, Some((Verdict::Busy, 1, 200))).warn, None);
+    let idle = |asked| Some((Verdict::Idle, 200, asked));
+    let announced = server.decide(201, idle(201)).warn.unwrap();
+    assert_eq!((announced.stop.cause, announced.stop.at), (StopCause::MaxRunning, at(211)));
+    assert_eq!(server.decide(210, idle(210)).act, Act::Nothing);
+    assert!(matches!(server.decide(211, idle(211)).act, Act::Stop { cause: StopCause::MaxRunning, .. }));
+}
+
+#[test]
+fn what_is_done_is_stopped_but_not_what_has_done_nothing_since_its_start() {
+    let mut server = Server::new(json!({}));
+    server.wishes.stop_when_done = true;
+    for minute in [1, 30, 600] {
+        let decision = server.decide(minute, Some((Verdict::Idle, 0, minute)));
+        assert_eq!((decision.act, decision.warn), (Act::Nothing, None), "{minute}");
+    }
+    assert_eq!(server.decide(610, Some((Verdict::Busy, 610, 610))).act, Act::Nothing);
+    let idle = |asked| Some((Verdict::Idle, 620, asked));
+    let mut stopped = (621..640).map(|minute| (minute, server.decide(minute, idle(minute)).act));
+    let (_, act) = stopped.find(|(_, act)| *act != Act::Nothing).unwrap();
+    let Act::Stop { cause, last_stop } = act else { panic!("{act:?}") };
+    assert_eq!((cause, last_stop.by.as_str()), (StopCause::Done, "its owner"));
+}
+
+/// What is decided of a stopped server.
+fn parked(server: &Server, minute: i64, stopped: StoppedAs) -> Decision {
+    decide(&Facts {
+        now: at(minute),
+        life: &server.life,
+        stopped: Some(stopped),
+        wishes: &server.wishes,
+        pod: None,
+        heard: None,
+        effective: &server.effective,
+    })
+}
+
+#[test]
+fn a_notebook_that_stays_stopped_is_deleted_only_where_the_policy_says_so() {
+    let stopped = StoppedAs { by_schedule: false, since: Some(at(0)) };
+    let server = Server::new(json!({"afterStop": {"deleteAfter": "30d"}}));
+    let day = 24 * 60;
+    let decision = parked(&server, 29 * day, stopped);
+    assert_eq!((decision.act, decision.next), (Act::Nothing, Some(at(30 * day))));
+    assert_eq!(parked(&server, 30 * day, stopped).act, Act::Delete);
+    assert_eq!(parked(&server, 90 * day, StoppedAs { since: None, ..stopped }).act, Act::Nothing, "nobody knows");
+    assert_eq!(parked(&Server::new(json!({"afterStop": {}})), 900 * day, stopped).act, Act::Nothing);
+}
+
+#[test]
+fn the_schedule_starts_what_it_stopped_and_who_asks_for_it() {
+    // Minute 0 is Monday, 02:40.
+    let window = json!({"days": ["Monday"], "from": "08:00", "to": "18:00"});
+    let mut server = Server::new(json!({"schedule": {"timeZone": "UTC", "windows": [window]}}));
+    let by = |by_schedule| StoppedAs { by_schedule, since: Some(at(-600)) };
+    let morning = 7 * 60 + 45 - 160;
+    assert_eq!(parked(&server, morning, by(true)).act, Act::Nothing, "nobody asks");
+    server.wishes.start_with_window = true;
+    let before = parked(&server, morning - 1, by(true));
+    assert_eq!((before.act, before.next), (Act::Nothing, Some(at(morning))));
+    assert_eq!(parked(&server, morning, by(true)).act, Act::Start);
+    assert_eq!(parked(&server, morning, by(false)).act, Act::Nothing, "its owner stopped it");
+}
