@@ -10,7 +10,7 @@ use carrel_api::activity::{Evidence, Signal, Verdict, Vote};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Reading;
-use crate::answers::{FORBIDDEN, bounded};
+use crate::answers::bounded;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -181,7 +181,7 @@ fn without_busy(round: &Round, stuck: bool) -> Verdict {
     // A stock Kubeflow AuthorizationPolicy lets only `/api/kernels` through; the use of CPU then speaks for terminals.
     let spoken_for = votes(Signal::Cpu, Vote::Idle) && (votes(Signal::Kernels, Vote::Idle) || stuck);
     let unknown = round.readings.iter().any(|reading| {
-        let forbidden = reading.signal == Signal::Terminals && reading.value == FORBIDDEN;
+        let forbidden = reading.signal == Signal::Terminals && reading.forbidden;
         let primary = match reading.signal {
             Signal::Kernels | Signal::Terminals | Signal::CodeServer | Signal::Endpoint => true,
             Signal::Cpu | Signal::Gpu | Signal::KeepAlive => false,

@@ -16,6 +16,8 @@ pub struct Reading {
     pub at: Timestamp,
     /// When the server was last active, as it says itself. Never trusted to be in the past.
     pub last_active: Option<Timestamp>,
+    /// The question was refused with status 403: what a stock Kubeflow AuthorizationPolicy says to all but `/api/kernels`.
+    pub forbidden: bool,
 }
 
 impl Reading {

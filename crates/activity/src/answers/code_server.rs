@@ -4,7 +4,7 @@ use carrel_api::activity::{Signal, Vote};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Answer, reading};
+use super::Answer;
 use crate::Reading;
 
 #[derive(Deserialize)]
@@ -17,23 +17,16 @@ struct Health {
 
 /// What code-server's heartbeat says.
 pub fn read(answer: &Answer, asked: Timestamp) -> Reading {
-    let unknown = |value: &str| reading(Signal::CodeServer, Vote::Unknown, value, asked);
-    let body = match answer.body() {
-        Ok(body) => body,
-        Err(why) => return unknown(&why),
-    };
-    let Ok(health) = serde_json::from_str::<Health>(body) else {
-        return unknown("the answer is no health of code-server");
-    };
-    let vote = match health.status.as_str() {
-        "alive" => Vote::Busy,
-        "expired" => Vote::Idle,
-        other => return unknown(&format!("code-server is in an unknown state: {other}")),
-    };
-    let Ok(last_active) = Timestamp::from_millisecond(health.last_heartbeat) else {
-        return unknown("code-server's last heartbeat is no time");
-    };
-    Reading { last_active: Some(last_active), ..reading(Signal::CodeServer, vote, &health.status, asked) }
+    super::read(Signal::CodeServer, answer, asked, "the answer is no health of code-server", |health: Health| {
+        let vote = match health.status.as_str() {
+            "alive" => Vote::Busy,
+            "expired" => Vote::Idle,
+            other => return Err(format!("code-server is in an unknown state: {other}")),
+        };
+        let last = Timestamp::from_millisecond(health.last_heartbeat);
+        let last = last.map_err(|_| "code-server's last heartbeat is no time".to_owned())?;
+        Ok((vote, health.status, Some(last)))
+    })
 }
 
 #[cfg(test)]

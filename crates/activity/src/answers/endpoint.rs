@@ -4,7 +4,7 @@ use carrel_api::activity::{Signal, Vote};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Answer, reading};
+use super::Answer;
 use crate::Reading;
 
 #[derive(Deserialize)]
@@ -16,16 +16,11 @@ struct Told {
 
 /// What a server says of itself at Carrel's endpoint.
 pub fn read(answer: &Answer, asked: Timestamp) -> Reading {
-    let unknown = |value: &str| reading(Signal::Endpoint, Vote::Unknown, value, asked);
-    let body = match answer.body() {
-        Ok(body) => body,
-        Err(why) => return unknown(&why),
-    };
-    let Ok(told) = serde_json::from_str::<Told>(body) else {
-        return unknown("the answer is not of the form {\"busy\": false, \"lastActivity\": \"2026-03-02T10:00:00Z\"}");
-    };
-    let (vote, value) = if told.busy { (Vote::Busy, "busy") } else { (Vote::Idle, "not busy") };
-    Reading { last_active: told.last_activity, ..reading(Signal::Endpoint, vote, value, asked) }
+    let other = "the answer is not of the form {\"busy\": false, \"lastActivity\": \"2026-03-02T10:00:00Z\"}";
+    super::read(Signal::Endpoint, answer, asked, other, |told: Told| {
+        let (vote, value) = if told.busy { (Vote::Busy, "busy") } else { (Vote::Idle, "not busy") };
+        Ok((vote, value.to_owned(), told.last_activity))
+    })
 }
 
 #[cfg(test)]

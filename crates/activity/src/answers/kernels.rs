@@ -4,7 +4,7 @@ use carrel_api::activity::{Signal, Vote};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Answer, reading};
+use super::Answer;
 use crate::Reading;
 
 #[derive(Deserialize)]
@@ -15,28 +15,21 @@ struct Kernel {
 
 /// What Jupyter's kernels say. A server without kernels is idle, since a time that it does not know.
 pub fn read(answer: &Answer, asked: Timestamp) -> Reading {
-    let unknown = |value: &str| reading(Signal::Kernels, Vote::Unknown, value, asked);
-    let body = match answer.body() {
-        Ok(body) => body,
-        Err(why) => return unknown(&why),
-    };
-    let Ok(kernels) = serde_json::from_str::<Vec<Kernel>>(body) else {
-        return unknown("the answer is no list of kernels");
-    };
-    let count = kernels.len();
-    let busy = kernels.iter().filter(|kernel| kernel.execution_state == "busy").count();
-    let strange = kernels.iter().find(|kernel| {
-        let known = ["busy", "idle", "starting", "restarting", "autorestarting", "dead"];
-        !known.contains(&kernel.execution_state.as_str())
-    });
-    let (vote, value) = match strange {
-        _ if busy > 0 => (Vote::Busy, format!("{busy} of {count} kernels busy")),
-        Some(kernel) => (Vote::Unknown, format!("a kernel is in an unknown state: {}", kernel.execution_state)),
-        None if count == 0 => (Vote::Idle, "no kernels".to_owned()),
-        None => (Vote::Idle, format!("none of {count} kernels busy")),
-    };
-    let last_active = kernels.iter().map(|kernel| kernel.last_activity).max();
-    Reading { last_active, ..reading(Signal::Kernels, vote, &value, asked) }
+    super::read(Signal::Kernels, answer, asked, "the answer is no list of kernels", |kernels: Vec<Kernel>| {
+        let count = kernels.len();
+        let busy = kernels.iter().filter(|kernel| kernel.execution_state == "busy").count();
+        let strange = kernels.iter().find(|kernel| {
+            let known = ["busy", "idle", "starting", "restarting", "autorestarting", "dead"];
+            !known.contains(&kernel.execution_state.as_str())
+        });
+        let (vote, value) = match strange {
+            _ if busy > 0 => (Vote::Busy, format!("{busy} of {count} kernels busy")),
+            Some(kernel) => (Vote::Unknown, format!("a kernel is in an unknown state: {}", kernel.execution_state)),
+            None if count == 0 => (Vote::Idle, "no kernels".to_owned()),
+            None => (Vote::Idle, format!("none of {count} kernels busy")),
+        };
+        Ok((vote, value, kernels.iter().map(|kernel| kernel.last_activity).max()))
+    })
 }
 
 #[cfg(test)]

@@ -10,21 +10,19 @@ pub mod usage;
 
 use carrel_api::activity::{Signal, Vote};
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 
 use crate::Reading;
 
 /// The most characters that a reading's words have.
 pub const LONGEST_VALUE: usize = 120;
 
-/// The words of an answer of 403: what a stock Kubeflow AuthorizationPolicy says to all but `/api/kernels`.
-pub const FORBIDDEN: &str = "refused with status 403";
-
 /// What came back from a server that was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It answered 200, with this body.
+    /// It answered with success; the body.
     Body(String),
-    /// It, or something on the way, answered another status than 200 and 404.
+    /// It, or something on the way, answered with this status, which is neither success, nor a redirect, nor 404.
     Refused(u16),
     /// It answered 404.
     NotFound,
@@ -39,16 +37,16 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// The body, or in bounded words why there is none.
+    /// The body, or in words why there is none.
     fn body(&self) -> Result<&str, String> {
         Err(match self {
             Self::Body(body) => return Ok(body),
             Self::Refused(status) => format!("refused with status {status}"),
             Self::NotFound => "not found (status 404)".to_owned(),
-            Self::Redirected(to) => bounded(&format!("redirected to {to}")),
+            Self::Redirected(to) => format!("redirected to {to}"),
             Self::TooLong => "the answer is too long".to_owned(),
             Self::Timeout => "no answer in time".to_owned(),
-            Self::Unreachable(why) => bounded(&format!("unreachable: {why}")),
+            Self::Unreachable(why) => format!("unreachable: {why}"),
         })
     }
 }
@@ -64,9 +62,27 @@ pub fn bounded(text: &str) -> String {
     kept
 }
 
+/// What an answer that could be read means: a vote, in which words, and the last activity where it tells.
+type Meaning = (Vote, String, Option<Timestamp>);
+
+/// Reads an answer as JSON. One that is none of this kind, or that `meaning` can't tell the meaning of, is Unknown.
+fn read<T: DeserializeOwned>(
+    signal: Signal,
+    answer: &Answer,
+    asked: Timestamp,
+    not_of_this_kind: &str,
+    meaning: impl FnOnce(T) -> Result<Meaning, String>,
+) -> Reading {
+    let read = |body| serde_json::from_str(body).map_err(|_| not_of_this_kind.to_owned());
+    let (vote, value, last_active) =
+        answer.body().and_then(read).and_then(meaning).unwrap_or_else(|why| (Vote::Unknown, why, None));
+    let forbidden = *answer == Answer::Refused(403);
+    Reading { last_active, forbidden, ..reading(signal, vote, &value, asked) }
+}
+
 /// A reading without a time of last activity.
 fn reading(signal: Signal, vote: Vote, value: &str, at: Timestamp) -> Reading {
-    Reading { signal, vote, value: bounded(value), at, last_active: None }
+    Reading { signal, vote, value: bounded(value), at, last_active: None, forbidden: false }
 }
 
 #[cfg(test)]
@@ -99,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_refusal_by_403_is_told_from_others() {
-        assert_eq!(terminals::read(&Answer::Refused(403), Timestamp::UNIX_EPOCH).value, FORBIDDEN);
-        assert_ne!(terminals::read(&Answer::Refused(401), Timestamp::UNIX_EPOCH).value, FORBIDDEN);
+        assert!(terminals::read(&Answer::Refused(403), Timestamp::UNIX_EPOCH).forbidden);
+        assert!(!terminals::read(&Answer::Refused(401), Timestamp::UNIX_EPOCH).forbidden);
     }
 }

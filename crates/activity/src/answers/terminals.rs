@@ -17,16 +17,10 @@ pub fn read(answer: &Answer, asked: Timestamp) -> Reading {
     if *answer == Answer::NotFound {
         return reading(Signal::Terminals, Vote::Silent, "the server has no terminals", asked);
     }
-    let body = match answer.body() {
-        Ok(body) => body,
-        Err(why) => return reading(Signal::Terminals, Vote::Unknown, &why, asked),
-    };
-    let Ok(terminals) = serde_json::from_str::<Vec<Terminal>>(body) else {
-        return reading(Signal::Terminals, Vote::Unknown, "the answer is no list of terminals", asked);
-    };
-    let last_active = terminals.iter().map(|terminal| terminal.last_activity).max();
-    let value = format!("{} terminals", terminals.len());
-    Reading { last_active, ..reading(Signal::Terminals, Vote::Idle, &value, asked) }
+    super::read(Signal::Terminals, answer, asked, "the answer is no list of terminals", |terminals: Vec<Terminal>| {
+        let last_active = terminals.iter().map(|terminal| terminal.last_activity).max();
+        Ok((Vote::Idle, format!("{} terminals", terminals.len()), last_active))
+    })
 }
 
 #[cfg(test)]

@@ -18,14 +18,12 @@ use tokio::net::TcpStream;
 
 use super::place::{Place, Via, is_plain};
 use super::target::{Question, Target};
-use crate::answers::Answer;
+use crate::answers::{Answer, bounded};
 
 /// The most bytes that are read of a body.
 pub const MOST_BYTES: usize = 256 * 1024;
 /// The most bytes of an answer's head.
 const MOST_HEAD: usize = 64 * 1024;
-/// The most characters that are kept of a location, and of why a server can't be reached.
-const MOST_WORDS: usize = 200;
 /// Whom servers see in their logs.
 const AGENT: &str = "carrel-activity";
 
@@ -197,9 +195,4 @@ fn words(error: &(dyn Error + 'static)) -> String {
         cause = error.source();
     }
     all
-}
-
-/// At most so many characters, none of which would break a line of a log or a status.
-fn bounded(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(MOST_WORDS).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use carrel_api::vocabulary::ACTIVITY_PATH;
 use carrel_runtime::Key;
 
 use super::place::Reach;
@@ -31,8 +32,8 @@ pub struct Target {
 }
 
 impl Target {
-    /// The server's place in a period, as a fraction of 2^64; never [`u64::MAX`], so that a range can end after it. The same for as long as the pod lives, and spread evenly
-    /// over many pods.
+    /// The server's place in a period, as a fraction of 2^64; never [`u64::MAX`], so that a range can end after it. The same
+    /// for as long as the pod lives, and spread evenly over many pods.
     pub fn phase(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.pod_uid.hash(&mut hasher);
@@ -65,7 +66,7 @@ impl Question {
             Self::Kernels => "/api/kernels?no_track_activity=1",
             Self::Terminals => "/api/terminals?no_track_activity=1",
             Self::CodeServer => "/healthz",
-            Self::Endpoint => "/.carrel/activity",
+            Self::Endpoint => ACTIVITY_PATH,
         }
     }
 }
