@@ -2,7 +2,7 @@
 //!
 //! `answers` turns what a server answers into [`Reading`]s, [`judge`] turns those into a verdict, `policy` and `schedule` say
 //! what holds for a server, and `contract` decides what becomes of it: all of them are pure and take the time as an argument.
-//! `prober` asks and `table` holds what was heard; they do the I/O.
+//! `table` holds in memory who is asked and what was heard; `prober` asks, and does all the I/O.
 
 pub mod answers;
 pub mod contract;

@@ -62,6 +62,8 @@ pub struct Effective {
     pub protect_busy: By<ProtectBusy>,
     /// What counts as use, beside what the server says.
     pub signals: Option<By<Signals>>,
+    /// What its owner asks for, beside an own limit.
+    pub wishes: Wishes,
     /// What its owner asked for and does not get, in sentences for the owner.
     pub refused: Vec<String>,
 }
@@ -95,6 +97,7 @@ pub fn effective(
         after_stop: first(&ranked, |spec| spec.after_stop.as_ref()),
         protect_busy: protect_busy.unwrap_or_else(|| By::new(CARREL, ProtectBusy::default())),
         signals: first(&ranked, |spec| spec.signals.as_ref()),
+        wishes,
         refused,
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::contract::{Act, Facts, Pod, StoppedAs, decide};
 use crate::judge::Judged;
-use crate::policy::{Defaults, Named, Wishes, effective};
+use crate::policy::{Defaults, Named, effective};
 use crate::schedule::previous_end;
 use carrel_api::activity::{Life, StopCause, Verdict};
 use jiff::{SignedDuration, Timestamp};
@@ -41,7 +41,8 @@ struct Told {
     causes: std::collections::BTreeMap<&'static str, usize>,
 }
 
-/// So many days of one server that is asked every `period` seconds. All times are in seconds of true time from its start; `skew` is what the controller's clock is wrong by.
+/// So many days of one server that is asked every `period` seconds. All times are in seconds of true time from its start; `skew`
+/// is what the controller's clock is wrong by.
 #[allow(clippy::too_many_lines)]
 fn run(zone: &str, seed: u64, days: i64, period: i64) -> Told {
     let mut dice = Dice(seed);
@@ -56,9 +57,9 @@ fn run(zone: &str, seed: u64, days: i64, period: i64) -> Told {
     }));
     let policies = [Named { name: "lab".to_owned(), created: None, spec: spec.unwrap() }];
     let none = std::collections::BTreeMap::new();
-    let effective = effective(&policies, &none, &none, &none, &Defaults::default());
+    let mut effective = effective(&policies, &none, &none, &none, &Defaults::default());
+    effective.wishes.start_with_window = dice.one_in(2);
     let schedule = &effective.schedule.as_ref().unwrap().section;
-    let wishes = Wishes { start_with_window: dice.one_in(2), ..Wishes::default() };
 
     let mut told = Told::default();
     let (mut t, mut skew, mut life) = (0_i64, 0_i64, Life::default());
@@ -125,7 +126,6 @@ fn run(zone: &str, seed: u64, days: i64, period: i64) -> Told {
             now: clock_now,
             life: &life,
             stopped,
-            wishes: &wishes,
             pod: running.then_some(Pod { started: pod_started }),
             heard: heard.as_ref(),
             effective: &effective,

@@ -14,7 +14,7 @@ use carrel_api::activity::{Activity, LastStop, Life, PendingStop, StopCause};
 use jiff::Timestamp;
 
 use crate::judge::Judged;
-use crate::policy::{Effective, Wishes};
+use crate::policy::Effective;
 
 /// All that a decision depends on.
 #[derive(Clone, Copy, Debug)]
@@ -25,13 +25,11 @@ pub struct Facts<'a> {
     pub life: &'a Life,
     /// How it was stopped, while it is.
     pub stopped: Option<StoppedAs>,
-    /// What its owner asks for.
-    pub wishes: &'a Wishes,
     /// Its pod, while the server's container runs and is ready.
     pub pod: Option<Pod>,
     /// What this process was told; `None` until it was.
     pub heard: Option<&'a Judged>,
-    /// What holds for it.
+    /// What holds for it, and what its owner asks for.
     pub effective: &'a Effective,
 }
 
@@ -52,7 +50,7 @@ pub struct Pod {
 }
 
 /// What to do and to say.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decision {
     /// What is to be stored; none while there is no pod. The same as is stored unless something changed.
     pub activity: Option<Activity>,
@@ -73,9 +71,10 @@ pub struct Decision {
 }
 
 /// What to do with a server.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Act {
     /// Nothing.
+    #[default]
     Nothing,
     /// Ask it: it is about to be stopped, and only an answer that is newer than the stop's time decides.
     Ask,
@@ -113,19 +112,6 @@ pub struct Announced {
 }
 
 impl Decision {
-    fn nothing() -> Self {
-        Self {
-            activity: None,
-            act: Act::Nothing,
-            unknown_for_long: None,
-            warn: None,
-            cancelled: None,
-            protect_until: None,
-            snooze_refused: None,
-            next: None,
-        }
-    }
-
     fn look_again(&mut self, now: Timestamp, at: Timestamp) {
         if at > now {
             self.next = Some(self.next.map_or(at, |next| next.min(at)));
@@ -139,7 +125,7 @@ pub fn decide(facts: &Facts<'_>) -> Decision {
         (Some(stopped), _) => parked::parked(facts, stopped),
         (None, Some(pod)) => running::running(facts, pod),
         // A server that never got a pod is never idle.
-        (None, None) => Decision::nothing(),
+        (None, None) => Decision::default(),
     }
 }
 

@@ -5,9 +5,9 @@ use super::{Act, Decision, Facts, StoppedAs};
 use crate::schedule::{self, State};
 
 pub(super) fn parked(facts: &Facts<'_>, stopped: StoppedAs) -> Decision {
-    let mut decision = Decision::nothing();
+    let mut decision = Decision::default();
     if let Some(by) =
-        facts.effective.schedule.as_ref().filter(|_| stopped.by_schedule && facts.wishes.start_with_window)
+        facts.effective.schedule.as_ref().filter(|_| stopped.by_schedule && facts.effective.wishes.start_with_window)
     {
         let from = match schedule::state(&by.section, facts.now) {
             State::Open { .. } => facts.now,

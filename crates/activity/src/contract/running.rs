@@ -23,11 +23,10 @@ struct Now {
 }
 
 pub(super) fn running(facts: &Facts<'_>, pod: Pod) -> Decision {
-    let mut decision = Decision::nothing();
-    // What is stored of an earlier pod says nothing of this one.
+    let mut decision = Decision::default();
     let stored = facts.life.activity.as_ref();
     let snooze = snooze(facts, pod);
-    // So does what was heard of it.
+    // What was heard of an earlier pod says nothing of this one; of what is stored, each rule looks at the times.
     let heard = facts.heard.filter(|heard| heard.at >= pod.started);
     if let Some(until) = snooze.until {
         decision.look_again(facts.now, until);

@@ -24,7 +24,7 @@ pub(super) fn snooze(facts: &Facts<'_>, pod: Pod) -> Snooze {
     let stored = facts.life.activity.as_ref().and_then(|activity| activity.kept.as_ref());
     // A start gives the whole budget back.
     let stored = stored.filter(|kept| kept.from >= pod.started).cloned();
-    let Some(wish) = &facts.wishes.keep_alive else { return Snooze { kept: stored, ..Snooze::default() } };
+    let Some(wish) = &facts.effective.wishes.keep_alive else { return Snooze { kept: stored, ..Snooze::default() } };
     let holds = |kept: &Kept| {
         let until = kept.until.min(after(kept.from, policy.section.max));
         Some(until).filter(|until| facts.now < *until)

@@ -102,7 +102,7 @@ fn of_schedule(facts: &Facts<'_>, pod: Pod, verdict: Verdict, hours: Option<Stat
             // Who starts a server outside the hours has it until the next window's end.
             let end = schedule::previous_end(schedule, facts.now).filter(|end| *end > pod.started)?;
             // What would be started again at once is not stopped.
-            let starts = facts.wishes.start_with_window && facts.now >= before(until, schedule.start_before);
+            let starts = facts.effective.wishes.start_with_window && facts.now >= before(until, schedule.start_before);
             Some(end).filter(|_| !starts)?
         }
     };
@@ -120,7 +120,7 @@ fn of_schedule(facts: &Facts<'_>, pod: Pod, verdict: Verdict, hours: Option<Stat
 
 /// Only what did something since the start can be done with it: else a wish that was left behind would stop each start.
 fn done(facts: &Facts<'_>, pod: Pod, since: Timestamp) -> Option<Reason> {
-    (facts.wishes.stop_when_done && since > pod.started).then(|| Reason {
+    (facts.effective.wishes.stop_when_done && since > pod.started).then(|| Reason {
         cause: StopCause::Done,
         at: after(since, DONE_WARNING),
         warning: DONE_WARNING,

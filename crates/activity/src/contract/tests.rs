@@ -5,7 +5,7 @@ use carrel_api::vocabulary::KEEP_ALIVE;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::policy::{Defaults, Named, effective};
+use crate::policy::{Defaults, Named, Wishes, effective};
 
 fn at(minute: i64) -> Timestamp {
     Timestamp::from_second(1_770_000_000 + minute * 60).unwrap()
@@ -14,7 +14,6 @@ fn at(minute: i64) -> Timestamp {
 /// A server that started at minute 0, with what is stored of it.
 struct Server {
     effective: Effective,
-    wishes: Wishes,
     life: Life,
 }
 
@@ -24,7 +23,7 @@ impl Server {
         let none = BTreeMap::new();
         let policies = [Named { name: "lab".to_owned(), created: None, spec }];
         let effective = effective(&policies, &none, &none, &none, &Defaults::default());
-        Self { effective, wishes: Wishes::default(), life: Life::default() }
+        Self { effective, life: Life::default() }
     }
 
     fn decide(&mut self, minute: i64, heard: Option<(Verdict, i64, i64)>) -> Decision {
@@ -38,7 +37,6 @@ impl Server {
             now: at(minute),
             life: &self.life,
             stopped: None,
-            wishes: &self.wishes,
             pod: Some(Pod { started: at(0) }),
             heard: heard.as_ref(),
             effective: &self.effective,
@@ -93,15 +91,15 @@ fn nothing_changes_at_rest() {
 fn one_value_of_a_snooze_is_granted_once_and_cut_to_the_policy() {
     let mut server = Server::new(json!({"idle": {"idleAfter": "1h"}, "keepAlive": {"max": "2h", "budget": "3h"}}));
     let ask = |minute: i64| Wishes::read(&[(KEEP_ALIVE.to_owned(), at(minute).to_string())].into()).0;
-    server.wishes = ask(600);
+    server.effective.wishes = ask(600);
     let kept = |decision: &Decision| decision.activity.as_ref().and_then(|a| a.kept.clone()).unwrap();
     let decision = server.decide(10, Some((Verdict::Idle, 5, 10)));
     assert_eq!((decision.activity.as_ref().unwrap().verdict, kept(&decision).until), (Verdict::Busy, at(130)));
     let decision = server.decide(130, Some((Verdict::Idle, 5, 130)));
     assert_eq!((kept(&decision).until, decision.act), (at(130), Act::Nothing));
-    server.wishes = ask(700);
+    server.effective.wishes = ask(700);
     assert_eq!(kept(&server.decide(140, Some((Verdict::Idle, 5, 140)))).until, at(200));
-    server.wishes = ask(800);
+    server.effective.wishes = ask(800);
     assert!(server.decide(210, Some((Verdict::Idle, 5, 210))).snooze_refused.is_some());
 }
 
@@ -128,7 +126,7 @@ fn what_ran_too_long_is_stopped_once_nobody_uses_it() {
 #[test]
 fn what_is_done_is_stopped_but_not_what_has_done_nothing_since_its_start() {
     let mut server = Server::new(json!({}));
-    server.wishes.stop_when_done = true;
+    server.effective.wishes.stop_when_done = true;
     for minute in [1, 30, 600] {
         let decision = server.decide(minute, Some((Verdict::Idle, 0, minute)));
         assert_eq!((decision.act, decision.warn), (Act::Nothing, None), "{minute}");
@@ -147,7 +145,6 @@ fn parked(server: &Server, minute: i64, stopped: StoppedAs) -> Decision {
         now: at(minute),
         life: &server.life,
         stopped: Some(stopped),
-        wishes: &server.wishes,
         pod: None,
         heard: None,
         effective: &server.effective,
@@ -174,7 +171,7 @@ fn the_schedule_starts_what_it_stopped_and_who_asks_for_it() {
     let by = |by_schedule| StoppedAs { by_schedule, since: Some(at(-600)) };
     let morning = 7 * 60 + 45 - 160;
     assert_eq!(parked(&server, morning, by(true)).act, Act::Nothing, "nobody asks");
-    server.wishes.start_with_window = true;
+    server.effective.wishes.start_with_window = true;
     let before = parked(&server, morning - 1, by(true));
     assert_eq!((before.act, before.next), (Act::Nothing, Some(at(morning))));
     assert_eq!(parked(&server, morning, by(true)).act, Act::Start);
