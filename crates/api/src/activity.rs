@@ -4,13 +4,6 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Condition type: the server is about to be stopped, at the time that the message has. Absent otherwise.
-pub const STOP_PENDING: &str = "StopPending";
-/// Condition type: nobody can tell for long whether the server is used; the message says why. Absent otherwise.
-pub const ACTIVITY_UNKNOWN: &str = "ActivityUnknown";
-/// Condition type: the server's node is about to go, or somebody tried to evict its pod. Absent otherwise.
-pub const DISRUPTION_PENDING: &str = "DisruptionPending";
-
 /// Whether somebody works with a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub enum Verdict {

@@ -11,6 +11,7 @@ pub mod notebook;
 mod pod_spec;
 pub mod pvc_viewer;
 mod reasons;
+mod seconds;
 pub mod server;
 mod span;
 pub mod tensorboard;
@@ -23,6 +24,7 @@ pub use checked::Checked;
 /// For [`namespaced_kind`], where a crate does not name it.
 #[doc(hidden)]
 pub use kube_core;
+pub use seconds::whole_seconds;
 pub use span::{SpanError, TimeSpan};
 
 /// Every CustomResourceDefinition that Carrel needs, in the order in which to apply them.

@@ -74,10 +74,6 @@ pub const VOLUME_LABELS: &str = "carrel.dev/labels";
 /// Finalizer of a VolumeRequest that says `reclaim: Delete`: it stays until its claim is deleted.
 pub const VOLUME_FINALIZER: &str = "carrel.dev/volume";
 
-/// Annotation of a server: how its activity is told, one of [`ACTIVITY_KINDS`]; found out if absent.
-pub const ACTIVITY: &str = "carrel.dev/activity";
-/// The values of [`ACTIVITY`]: Jupyter's API, code-server's heartbeat, Carrel's own endpoint, or nothing of the server's own.
-pub const ACTIVITY_KINDS: &[&str] = &["jupyter", "code-server", "endpoint", "none"];
 /// Annotation of a server: its owner's own limit for being idle, a time span inside the policy's band.
 pub const IDLE_AFTER: &str = "carrel.dev/idle-after";
 /// Annotation of a server: until when its owner asks to keep it, as an RFC 3339 time. The policy bounds it.
@@ -86,14 +82,6 @@ pub const KEEP_ALIVE: &str = "carrel.dev/keep-alive";
 pub const STOP_WHEN_DONE: &str = "carrel.dev/stop-when-done";
 /// Annotation of a server: `true` starts it before the schedule's window begins, where the schedule stopped it.
 pub const START_WITH_WINDOW: &str = "carrel.dev/start-with-window";
-/// Annotation of a server that Carrel stopped, beside [`STOPPED`]: which policy, or whose wish.
-pub const STOPPED_BY: &str = "carrel.dev/stopped-by";
-/// Annotation of a server that Carrel stopped, beside [`STOPPED`]: why, and by which evidence, in words for a person.
-pub const STOPPED_WHY: &str = "carrel.dev/stopped-why";
-/// Annotation of Kubeflow's: when the notebook was last used, as an RFC 3339 time. Its web app shows it.
-pub const KUBEFLOW_LAST_ACTIVITY: &str = "notebooks.kubeflow.org/last-activity";
-/// Annotation of Kubeflow's: when that was last asked.
-pub const KUBEFLOW_LAST_ACTIVITY_CHECK: &str = "notebooks.kubeflow.org/last_activity_check_timestamp";
 /// The path of Carrel's own endpoint for activity, below the path of the server.
 pub const ACTIVITY_PATH: &str = "/.carrel/activity";
 

@@ -1,6 +1,7 @@
 //! The conditions that each server has, out of the one thing that is said of it.
 
 use carrel_api::server::{Condition, Phase, READY, Reason, STOPPED};
+use carrel_api::whole_seconds;
 use jiff::Timestamp;
 
 use crate::Refusal;
@@ -61,8 +62,6 @@ pub fn time<'a>(conditions: &mut [Condition], before: impl Fn(&str) -> Option<&'
     for condition in conditions {
         let same = before(&condition.type_).filter(|before| before.status == condition.status);
         let kept = same.and_then(|before| before.last_transition_time);
-        // A Kubernetes time has whole seconds; a finer one would differ from itself once stored.
-        let changed = || Timestamp::from_second(now.as_second()).unwrap_or(now);
-        condition.last_transition_time = Some(kept.unwrap_or_else(changed));
+        condition.last_transition_time = Some(kept.unwrap_or_else(|| whole_seconds(now)));
     }
 }

@@ -2,6 +2,7 @@
 
 use carrel_api::activity::LastLoss;
 use carrel_api::notebook::{NotebookStatus, Phase, Reason};
+use carrel_api::whole_seconds;
 use carrel_server::conditions::Why;
 use jiff::Timestamp;
 
@@ -13,7 +14,7 @@ pub(super) fn last_loss(before: &NotebookStatus, why: &Why, now: Timestamp) -> O
         return before.last_loss.clone();
     }
     Some(LastLoss {
-        at: Timestamp::from_second(now.as_second()).unwrap_or(now),
+        at: whole_seconds(now),
         reason: why.reason.as_str().to_owned(),
         message: message(before, why),
         node: before.node_name.clone(),

@@ -1,10 +1,10 @@
 //! Since when no pod mounts a claim, and who did last: what Kubernetes forgets with the pod.
 
 use carrel_api::volume_request::UsedBy;
+use carrel_api::whole_seconds;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 
-use super::whole_seconds;
 use crate::observe::Observed;
 
 /// Of a claim that is no older, and that no pod was seen to mount, it is said that none ever did.

@@ -5,6 +5,7 @@ pub(crate) mod resized;
 pub(crate) mod why;
 
 use carrel_api::volume_request::{Condition, READY, RESIZED, Reason, VolumeRequestStatus};
+use carrel_api::whole_seconds;
 use carrel_runtime::apply::WriteError;
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -101,9 +102,4 @@ pub fn may_wait(before: &VolumeRequestStatus, after: &VolumeRequestStatus) -> bo
 fn transition(before: Option<&Condition>, is: bool, now: Timestamp) -> Timestamp {
     let kept = before.filter(|before| (before.status == "True") == is).map(|before| before.last_transition_time);
     kept.unwrap_or_else(|| whole_seconds(now))
-}
-
-/// A Kubernetes time has whole seconds; a finer one would differ from itself once stored.
-fn whole_seconds(time: Timestamp) -> Timestamp {
-    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
