@@ -79,8 +79,24 @@ pub(crate) fn object(spec: &Value, status: &Value, missing: &str) -> Value {
     })
 }
 
+/// The schema of an object whose spec and status have types that derive theirs, with rules on the whole of it.
+pub(crate) fn typed_object<Spec: JsonSchema, Status: JsonSchema>(rules: &Value) -> Value {
+    json!({
+        "type": "object",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object"},
+            "spec": schema_of::<Spec>(),
+            "status": schema_of::<Status>(),
+        },
+        "x-kubernetes-validations": rules,
+    })
+}
+
 /// The structural schema of a type, made as kube makes those of whole kinds.
-pub(crate) fn schema_of<T: JsonSchema>() -> Value {
+fn schema_of<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::openapi3().with(|settings| {
         settings.inline_subschemas = true;
         settings.meta_schema = None;

@@ -4,6 +4,7 @@
 
 pub mod activity;
 mod checked;
+mod condition;
 mod crd;
 mod kind;
 pub mod lab_policy;

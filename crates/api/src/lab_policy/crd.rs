@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{LabPolicySpec, LabPolicyStatus};
-use crate::crd::{Names, Scope, age, column, schema_of};
+use crate::crd::{Names, Scope, age, column, typed_object};
 
 /// The API group, Carrel's own.
 pub const GROUP: &str = "carrel.dev";
@@ -32,17 +32,7 @@ fn columns() -> Value {
 }
 
 fn schema() -> Value {
-    json!({
-        "type": "object",
-        "required": ["spec"],
-        "properties": {
-            "apiVersion": {"type": "string"},
-            "kind": {"type": "string"},
-            "metadata": {"type": "object"},
-            "spec": schema_of::<LabPolicySpec>(),
-            "status": schema_of::<LabPolicyStatus>(),
-        },
-    })
+    typed_object::<LabPolicySpec, LabPolicyStatus>(&json!([]))
 }
 
 #[cfg(test)]

@@ -13,11 +13,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Serialize};
 
 use crate::Checked;
+pub use crate::condition::Condition;
 pub use selector::{Operator, Requirement, Selector};
 pub use spec::{
     AfterStop, Band, Day, Idle, KeepAlive, LabPolicySpec, Lifetime, ProtectBusy, Schedule, Signals, WhenUnknown, Window,
 };
-pub use status::{ACCEPTED, Condition, LabPolicyStatus, Section};
+pub use status::{ACCEPTED, LabPolicyStatus, Section};
 
 /// A LabPolicy of `carrel.dev/v1alpha1`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]

@@ -1,9 +1,10 @@
 //! What Carrel says of a LabPolicy.
 
-use jiff::Timestamp;
 use kube_derive::KubeSchema;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::condition::Condition;
 
 /// Condition type: the policy can be followed as it is.
 pub const ACCEPTED: &str = "Accepted";
@@ -40,29 +41,4 @@ pub struct Section {
     /// The policies that decide in the others, by name; the first ten.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overruled_by: Vec<String>,
-}
-
-/// A condition, as Kubernetes has them.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Condition {
-    /// [`ACCEPTED`].
-    #[serde(rename = "type")]
-    pub type_: String,
-    /// `True` or `False`.
-    pub status: String,
-    /// The generation of the LabPolicy that it speaks of.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
-    /// When `status` last changed.
-    #[schemars(schema_with = "time")]
-    pub last_transition_time: Timestamp,
-    /// One word: `Accepted` or `Invalid`.
-    pub reason: String,
-    /// A sentence for a person.
-    pub message: String,
-}
-
-fn time(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "format": "date-time"})
 }

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{VolumeRequestSpec, VolumeRequestStatus};
-use crate::crd::{Names, Scope, age, column, schema_of};
+use crate::crd::{Names, Scope, age, column, typed_object};
 
 /// The API group, Carrel's own.
 pub const GROUP: &str = "carrel.dev";
@@ -39,18 +39,7 @@ fn columns() -> Value {
 }
 
 fn schema() -> Value {
-    json!({
-        "type": "object",
-        "required": ["spec"],
-        "properties": {
-            "apiVersion": {"type": "string"},
-            "kind": {"type": "string"},
-            "metadata": {"type": "object"},
-            "spec": schema_of::<VolumeRequestSpec>(),
-            "status": schema_of::<VolumeRequestStatus>(),
-        },
-        "x-kubernetes-validations": rules(),
-    })
+    typed_object::<VolumeRequestSpec, VolumeRequestStatus>(&rules())
 }
 
 /// What may not change, once there is a claim: before, nothing stands in the way of asking for something else, and a

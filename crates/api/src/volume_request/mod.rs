@@ -13,9 +13,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Serialize};
 
 use crate::Checked;
+pub use crate::condition::Condition;
 pub use reason::Reason;
 pub use spec::{AccessMode, Reclaim, Source, VolumeMode, VolumeRequestSpec};
-pub use status::{Condition, READY, RESIZED, UsedBy, VolumeRequestStatus};
+pub use status::{READY, RESIZED, UsedBy, VolumeRequestStatus};
 
 /// A VolumeRequest of `carrel.dev/v1alpha1`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]

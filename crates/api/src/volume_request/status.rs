@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 use kube_derive::KubeSchema;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Reason;
+use crate::condition::{Condition, time};
 
 /// Condition type: the claim is bound to a volume that pods can mount.
 pub const READY: &str = "Ready";
@@ -79,29 +80,4 @@ pub struct UsedBy {
     /// The node that it is on; absent while it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
-}
-
-/// A condition, as Kubernetes has them.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Condition {
-    /// [`READY`] or [`RESIZED`].
-    #[serde(rename = "type")]
-    pub type_: String,
-    /// `True`, `False` or `Unknown`.
-    pub status: String,
-    /// The generation of the VolumeRequest that it speaks of.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
-    /// When `status` last changed.
-    #[schemars(schema_with = "time")]
-    pub last_transition_time: Timestamp,
-    /// One word.
-    pub reason: String,
-    /// A sentence for a person. Nothing in it is random or timed.
-    pub message: String,
-}
-
-fn time(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "format": "date-time"})
 }
