@@ -42,6 +42,8 @@ fn kwok(dir: &Path, bin: &Path, settings: &Settings) -> Program {
             "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake".to_owned(),
             "--node-lease-duration-seconds=40".to_owned(),
             format!("--cidr={}", settings.fake_pods()),
+            // Pods on the host's network have it, so that a server on this machine can stand for one of them.
+            "--node-ip=127.0.0.1".to_owned(),
             format!("--server-address=127.0.0.1:{}", settings.ports.kwok),
         ],
     )
