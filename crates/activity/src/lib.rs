@@ -2,16 +2,21 @@
 //!
 //! `answers` turns what a server answers into [`Reading`]s, [`judge`] turns those into a verdict, `policy` and `schedule` say
 //! what holds for a server, and `contract` decides what becomes of it: all of them are pure and take the time as an argument.
-//! `table` holds in memory who is asked and what was heard; `prober` asks, and does all the I/O.
+//! `table` holds in memory who is asked and what was heard; `prober` asks. `monitor` makes verdicts of the answers for
+//! controllers, and `rulebook` knows the policies. Only `prober`, `monitor`, `usage` and `rulebook` do I/O.
 
 pub mod answers;
 pub mod contract;
 pub mod judge;
+pub mod monitor;
 pub mod policy;
 pub mod prober;
 mod reading;
+pub mod rulebook;
 pub mod schedule;
 pub mod table;
+mod usage;
+pub mod way;
 
 #[cfg(test)]
 mod rivals;

@@ -2,7 +2,11 @@
 //! A part of the status of each kind of server, written on transitions only.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Value, json};
+
+use crate::reasons::reasons;
 
 /// Whether somebody works with a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
@@ -117,34 +121,14 @@ pub struct Kept {
     pub used_seconds: i64,
 }
 
-/// Why Carrel stops a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
-pub enum StopCause {
-    /// Nobody used it for longer than the policy's `idleAfter`.
-    Idle,
-    /// It ran longer than `maxRunning`, and was found idle.
-    MaxRunning,
-    /// It ran longer than the hard limit.
-    HardLimit,
-    /// The window of the schedule ended.
-    Schedule,
-    /// Its owner asked to stop it when what runs is done.
-    Done,
-}
-
-impl StopCause {
-    /// Every cause.
-    pub const ALL: &[Self] = &[Self::Idle, Self::MaxRunning, Self::HardLimit, Self::Schedule, Self::Done];
-
-    /// The cause as it stands in a status, in annotations and in metric labels.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Idle => "Idle",
-            Self::MaxRunning => "MaxRunning",
-            Self::HardLimit => "HardLimit",
-            Self::Schedule => "Schedule",
-            Self::Done => "Done",
-        }
+reasons! {
+    /// Why Carrel stops a server: the reason of the condition `StopPending`, and `cause` in a status.
+    StopCause {
+        Idle = "Nobody used the server for longer than `idleAfter` of the policy, or than its owner's own limit.",
+        MaxRunning = "The server ran for longer than `maxRunning`, and nobody uses it.",
+        HardLimit = "The server ran for longer than `maxRunning` and the hard limit after it, used or not.",
+        Schedule = "The hours of the policy's schedule ended.",
+        Done = "Its owner asked, by the annotation `carrel.dev/stop-when-done`, to stop it when what ran is done.",
     }
 }
 
@@ -185,16 +169,61 @@ pub struct LastLoss {
 #[serde(rename_all = "camelCase")]
 pub struct Life {
     /// Whether it is used; absent while it does not run, and until that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub activity: Option<Activity>,
     /// The last stop by Carrel.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "readable", skip_serializing_if = "Option::is_none")]
     pub last_stop: Option<LastStop>,
+}
+
+/// A part that can't be read counts as absent: a newer Carrel may have written it, with words that this one does not know, and
+/// servers are asked again anyway.
+fn readable<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
+}
+
+/// The schemas of the fields of a [`Life`], by their names.
+pub(crate) fn schema() -> Value {
+    let string = json!({"type": "string"});
+    let time = json!({"type": "string", "format": "date-time"});
+    let evidence = json!({"type": "array", "items": {"type": "object", "properties": {
+        "signal": string, "vote": string, "value": string, "at": time,
+    }}});
+    json!({
+        "activity": {
+            "type": "object",
+            "description": "Whether somebody works with the server, by which evidence, and the stop that comes.",
+            "properties": {
+                "verdict": string, "since": time, "evidence": evidence,
+                "pending": {"type": "object", "properties": {"at": time, "cause": string, "warned": time}},
+                "kept": {"type": "object", "properties": {
+                    "asked": string, "from": time, "until": time,
+                    "usedSeconds": {"type": "integer", "format": "int64"},
+                }},
+            },
+        },
+        "lastStop": {
+            "type": "object",
+            "description": "The last time that Carrel stopped the server.",
+            "properties": {"at": time, "cause": string, "by": string, "message": string, "evidence": evidence},
+        },
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_of_a_newer_carrel_cost_no_more_than_the_part_that_has_them() {
+        let life: Life = serde_json::from_value(json!({
+            "activity": {"verdict": "Dreaming", "since": "2026-01-02T10:00:00Z"},
+            "lastStop": {"at": "2026-01-02T10:00:00Z", "cause": "Idle", "by": "nights", "message": "m"},
+        }))
+        .unwrap();
+        assert_eq!(life.activity, None);
+        assert_eq!(life.last_stop.unwrap().cause, StopCause::Idle);
+    }
 
     #[test]
     fn names_agree_with_what_is_stored() {

@@ -35,5 +35,6 @@ pub fn crds() -> Vec<serde_json::Value> {
         volume_request::crd::definition(),
         tensorboard::crd::definition(),
         pvc_viewer::crd::definition(),
+        lab_policy::crd::definition(),
     ]
 }

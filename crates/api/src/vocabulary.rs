@@ -74,6 +74,20 @@ pub const VOLUME_LABELS: &str = "carrel.dev/labels";
 /// Finalizer of a VolumeRequest that says `reclaim: Delete`: it stays until its claim is deleted.
 pub const VOLUME_FINALIZER: &str = "carrel.dev/volume";
 
+/// Annotation of a server: how Carrel asks whether it is used, [`JUPYTER`], [`CODE_SERVER`], [`ENDPOINT`] or [`NONE`]. Found out
+/// if absent.
+pub const ACTIVITY: &str = "carrel.dev/activity";
+/// Value of [`ACTIVITY`]: as Jupyter is asked, by its kernels and terminals.
+pub const JUPYTER: &str = "jupyter";
+/// Value of [`ACTIVITY`]: as code-server is asked, by its heartbeat.
+pub const CODE_SERVER: &str = "code-server";
+/// Value of [`ACTIVITY`]: by Carrel's own endpoint, at [`ACTIVITY_PATH`].
+pub const ENDPOINT: &str = "endpoint";
+/// Value of [`ACTIVITY`]: not at all. Only its use of CPU and GPUs speaks then, where a policy looks at it.
+pub const NONE: &str = "none";
+/// Annotation of a server: who stopped it last, why, when and by which evidence, as JSON. Written with [`STOPPED`], in one
+/// write, so that no stop is without its evidence.
+pub const LAST_STOP: &str = "carrel.dev/last-stop";
 /// Annotation of a server: its owner's own limit for being idle, a time span inside the policy's band.
 pub const IDLE_AFTER: &str = "carrel.dev/idle-after";
 /// Annotation of a server: until when its owner asks to keep it, as an RFC 3339 time. The policy bounds it.

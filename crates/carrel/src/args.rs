@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use carrel_api::TimeSpan;
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::activity::ActivityArgs;
 use crate::companions::CompanionArgs;
 use crate::routing::RoutingArgs;
 use crate::volumes::VolumesArgs;
@@ -102,6 +103,9 @@ pub(crate) struct ControllersArgs {
 
     #[command(flatten)]
     pub(crate) routing: RoutingArgs,
+
+    #[command(flatten)]
+    pub(crate) activity: ActivityArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -16,12 +16,13 @@ use kube::client::ClientBuilder;
 use tokio::sync::oneshot;
 use tracing::{error, info};
 
+use crate::activity::ActivityArgs;
 use crate::args::ControllersArgs;
 use crate::client::{ConfigError, config};
 use crate::companions::PodSpecError;
 use crate::logs;
 use crate::routing::RoutingError;
-use crate::wiring::{Chosen, work};
+use crate::wiring::{Activity, Chosen, work};
 
 /// Why the controllers can't start.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +51,8 @@ pub(crate) fn run(args: ControllersArgs) -> Result<(), StartError> {
 
 async fn serve(args: ControllersArgs) -> Result<(), StartError> {
     let routing = args.routing.routing()?;
+    let defaults = ActivityArgs::defaults();
+    let in_cluster = args.kubeconfig.is_none() && std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
     let metrics = Arc::new(Metrics::default());
     let client = client(&args, metrics.clone()).await?;
     let listener = process::listen(args.listen).await?;
@@ -103,6 +106,13 @@ async fn serve(args: ControllersArgs) -> Result<(), StartError> {
         forgotten_after: args.forgotten_after.duration(),
         tensorboards: args.companions.tensorboards,
         pvc_viewers: args.companions.pvc_viewers,
+        activity: Activity {
+            lab_policies: args.activity.lab_policies,
+            probe: args.activity.probe,
+            via: args.activity.via(in_cluster),
+            prober: args.activity.prober(&defaults),
+            defaults,
+        },
     };
     let tools = Tools { client, scope, claim, health: health.clone(), metrics: metrics.clone() };
     let working = Box::pin(work(&tools, chosen, &end));

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use carrel_api::activity::StopCause;
 use carrel_api::{notebook, volume_request};
 
 /// Prints each CRD as a YAML document.
@@ -22,7 +23,15 @@ const REASONS_HEAD: &str = "\
 
 Each Notebook says in its condition `Ready` why it is in its state: `kubectl get notebooks` prints the reason in the
 column WHY while the server is not ready, and `kubectl describe notebook NAME` shows the message that goes with it.
-The conditions `RestartRequired` and `Routed` have reasons of their own, marked as such.
+Other conditions are there only while they are true, and have reasons of their own, marked as such. Tensorboards and PVCViewers
+use the same words.
+";
+
+const REASONS_OF_STOPS: &str = "
+## Stops
+
+Why Carrel stops a server: the reason of the condition `StopPending`, which is there from the announcement to the stop, and
+`status.lastStop.cause` after it.
 ";
 
 const REASONS_OF_VOLUMES: &str = "
@@ -41,6 +50,8 @@ pub(crate) fn reasons() -> io::Result<()> {
     };
     let of_notebooks = notebook::Reason::ALL.iter().map(|reason| (reason.as_str(), reason.sentence()));
     table(REASONS_HEAD, of_notebooks.collect())?;
+    let of_stops = StopCause::ALL.iter().map(|cause| (cause.as_str(), cause.sentence()));
+    table(REASONS_OF_STOPS, of_stops.collect())?;
     let of_volumes = volume_request::Reason::ALL.iter().map(|reason| (reason.as_str(), reason.sentence()));
     table(REASONS_OF_VOLUMES, of_volumes.collect())
 }

@@ -1,5 +1,6 @@
 //! Carrel's one binary. Each part of the suite is a subcommand; `carrel --help` lists them.
 
+mod activity;
 mod age;
 mod args;
 mod client;

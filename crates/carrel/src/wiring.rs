@@ -1,5 +1,9 @@
 //! Which controllers run, on one set of watches, one lease and one client.
 
+use carrel_activity::monitor::Monitor;
+use carrel_activity::policy::Defaults;
+use carrel_activity::prober::{self, Asker, Via};
+use carrel_activity::rulebook::RulebookFeed;
 use carrel_api::pvc_viewer::PvcViewer;
 use carrel_api::tensorboard::Tensorboard;
 use carrel_api::vocabulary::{NOTEBOOK, PVC_VIEWER, TENSORBOARD, WHOSE_PODS};
@@ -31,6 +35,16 @@ pub(crate) struct Chosen {
     pub(crate) forgotten_after: SignedDuration,
     pub(crate) tensorboards: bool,
     pub(crate) pvc_viewers: bool,
+    pub(crate) activity: Activity,
+}
+
+/// How servers are asked whether they are used, and by which rules.
+pub(crate) struct Activity {
+    pub(crate) defaults: Defaults,
+    pub(crate) lab_policies: bool,
+    pub(crate) probe: bool,
+    pub(crate) via: Via,
+    pub(crate) prober: prober::Settings,
 }
 
 /// Runs the chosen controllers until `end` comes and what was under way is done.
@@ -47,21 +61,35 @@ where
         forgotten_after,
         tensorboards,
         pvc_viewers,
+        activity,
     } = chosen;
     let health = &tools.health;
     let mut bounds = BoundsFeed::new(health);
     let mut servers = ServersFeed::new(&routing, watch_nodes, health);
+    let mut rulebook = RulebookFeed::new(activity.defaults, activity.lab_policies, health);
+    let (monitor, watch) = Monitor::new(Asker::new(activity.via, &tools.client), activity.prober);
     let needs_claims = volume_requests || tensorboards || pvc_viewers;
     let mut claims = needs_claims.then(|| ClaimsFeed::new(WHOSE_PODS, health));
     let mut working: Vec<BoxFuture<'static, ()>> = Vec::new();
-    let watches = carrel_notebook::Watches { bounds: &mut bounds, servers: &mut servers };
+    let watches = carrel_notebook::Watches {
+        bounds: &mut bounds,
+        servers: &mut servers,
+        rulebook: &mut rulebook,
+        monitor: &monitor,
+    };
     working.push(Box::pin(carrel_notebook::start(tools.clone(), notebooks, watches, end.clone())));
     if let Some(claims) = claims.as_mut().filter(|_| volume_requests) {
         let watches = carrel_volume::Watches { bounds: &mut bounds, claims };
         working.push(Box::pin(carrel_volume::start(tools.clone(), forgotten_after, watches, end.clone())));
     }
     if let Some(claims) = claims.as_mut() {
-        let mut watches = carrel_companion::Watches { bounds: &mut bounds, servers: &mut servers, claims };
+        let mut watches = carrel_companion::Watches {
+            bounds: &mut bounds,
+            servers: &mut servers,
+            claims,
+            rulebook: &mut rulebook,
+            monitor: &monitor,
+        };
         if tensorboards {
             let (tools, settings) = (tools.clone(), companions.clone());
             let board = carrel_companion::start::<Tensorboard, E>(tools, settings, &mut watches, end.clone());
@@ -75,11 +103,15 @@ where
     let Tools { client, scope, claim, metrics, .. } = tools.clone();
     async move {
         let writer = Writer::new(client.clone(), claim.clone(), metrics.clone());
+        let leads = claim.clone();
+        let asking = activity.probe.then(|| watch.run(&client, &scope, move || leads.time_left().is_some()));
         let claims = claims.map(|claims| claims.watch(&client, &scope, &metrics));
         tokio::select! {
             _ = join_all(working) => {}
             () = bounds.watch(&client, &scope, &metrics) => {}
             () = servers.watch(&client, &scope, &metrics) => {}
+            () = rulebook.watch(&client, &scope, &metrics) => {}
+            Some(()) = OptionFuture::from(asking) => {}
             Some(()) = OptionFuture::from(claims) => {}
             () = remove_when_leading(claim.clone(), &client, &scope, &routing, OWNERS, &writer) => {}
         }

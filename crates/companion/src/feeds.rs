@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use carrel_runtime::Key;
+use carrel_runtime::bounds::BoundsFeed;
 use carrel_runtime::child::ours;
 use carrel_runtime::claims::ClaimsFeed;
 use carrel_runtime::evidence::Evidence;
@@ -20,7 +21,6 @@ use kube::{Client, Resource, ResourceExt};
 
 use crate::observe::Stores;
 use crate::reconcile::House;
-use crate::start::Watches;
 use crate::{Companion, Settings};
 
 /// The kinds that are watched.
@@ -52,8 +52,8 @@ impl<K: Companion> Feeds<K> {
         feeds
     }
 
-    pub(crate) fn stores(&self, watches: &Watches<'_>) -> Stores<K> {
-        let servers = watches.servers.servers();
+    pub(crate) fn stores(&self, bounds: &BoundsFeed, servers: &ServersFeed, claims: &ClaimsFeed) -> Stores<K> {
+        let servers = servers.servers();
         Stores {
             objects: self.objects.store(),
             deployments: self.deployments.store(),
@@ -62,8 +62,8 @@ impl<K: Companion> Feeds<K> {
             pods: self.pods.store(),
             own: self.own.clone(),
             nodes: servers.nodes,
-            claims: watches.claims.view(),
-            bounds: watches.bounds.bounds(),
+            claims: claims.view(),
+            bounds: bounds.bounds(),
             evidence: self.evidence.clone(),
         }
     }
@@ -123,6 +123,7 @@ impl<K: Companion> Feeds<K> {
         self.objects.listen(move |change| {
             if let Change::Deleted(object) = change {
                 house.kit.forget(&Key::of(*object));
+                house.lives.forget(*object, (house.kit.clock)());
             }
         });
     }

@@ -6,6 +6,7 @@
 //! from it; `reconcile` writes what differs, and `judge` asks before a start where a quota bounds it.
 
 pub mod affinity;
+mod asked;
 pub mod beside;
 pub mod children;
 pub mod companion;

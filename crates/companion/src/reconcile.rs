@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use carrel_api::server::Said;
 use carrel_runtime::Key;
 use carrel_runtime::apply::{Applied, WriteError, Writer};
 use carrel_runtime::child::Owner;
@@ -9,8 +10,10 @@ use carrel_runtime::kit::{Kit, Urgency};
 use carrel_runtime::runner::Next;
 use carrel_server::Refusal;
 use carrel_server::kind::Kind;
+use carrel_server::life::{Lived, Lives, Stored, sooner};
 use carrel_server::route::{self, HTTPRoute, VirtualService, look};
 use carrel_server::work::Work;
+use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::networking::v1::Ingress;
@@ -18,6 +21,7 @@ use kube::ResourceExt;
 use serde_json::json;
 use tracing::{error, info};
 
+use crate::asked::asked;
 use crate::children::Children;
 use crate::judge::judge;
 use crate::notices::notices;
@@ -32,6 +36,7 @@ pub(crate) struct House<K: Companion> {
     pub(crate) settings: Settings,
     pub(crate) stores: Stores<K>,
     pub(crate) kit: Kit<K, K::Status, Refusal>,
+    pub(crate) lives: Lives,
 }
 
 /// Who set it made the object.
@@ -58,8 +63,13 @@ pub(crate) async fn reconcile<K: Companion>(object: Arc<K>, house: &House<K>) ->
         }
     }
     let route = write_route(&mut observed, &wanted, &mut plan, house).await;
-    let outcome = Outcome { failed: work.failed.as_ref(), route: route.failed.as_ref() };
-    let status = status(&observed, &wanted, &plan, outcome, (house.kit.clock)());
+    let now = (house.kit.clock)();
+    let lived = live(&observed, &wanted, house, now);
+    if let Some(next) = house.lives.act(observed.object.as_ref(), &lived, &house.kit.writer).await? {
+        return Ok(next);
+    }
+    let outcome = Outcome { failed: work.failed.as_ref(), route: route.failed.as_ref(), lived: Some(&lived) };
+    let status = status(&observed, &wanted, &plan, outcome, now);
     let urgency = if work.failed.is_some() || route.failed.is_some() {
         Urgency::Now
     } else if may_wait(K::said(&observed.status), K::said(&status)) {
@@ -72,16 +82,28 @@ pub(crate) async fn reconcile<K: Companion>(object: Arc<K>, house: &House<K>) ->
         if (before.phase, before.reason) != (after.phase, after.reason) {
             info!(phase = ?after.phase, reason = ?after.reason, "the state changed");
         }
-        notices(before, after)
+        notices(before, after).into_iter().chain(lived.notices.iter().cloned()).collect()
     };
     if let Some(left) = house.kit.say(observed.object.as_ref(), &observed.status, status, urgency, said).await? {
         return Ok(Next::After(left));
     }
     match work.failed.or(route.failed) {
         Some((_, error)) => Err(error),
-        None if work.next == Next::Wait => Ok(route.next),
-        None => Ok(work.next),
+        None if work.next == Next::Wait => Ok(sooner(route.next, &lived, now)),
+        None => Ok(sooner(work.next, &lived, now)),
     }
+}
+
+/// Has the server asked whether it is used, and decides what becomes of it.
+fn live<K: Companion>(
+    observed: &Observed<K>,
+    wanted: &Result<Wanted, Refusal>,
+    house: &House<K>,
+    now: Timestamp,
+) -> Lived {
+    let Said { life, conditions, observed_generation, .. } = K::said(&observed.status);
+    let stored = Stored { life, conditions, generation: *observed_generation };
+    house.lives.live(observed.object.as_ref(), stored, asked(observed, wanted).as_ref(), now)
 }
 
 /// What should happen by what was observed, and what became of it.

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use carrel_activity::monitor::Monitor;
+use carrel_activity::rulebook::RulebookFeed;
 use carrel_runtime::bounds::BoundsFeed;
 use carrel_runtime::claims::ClaimsFeed;
 use carrel_runtime::kit::Tools;
 use carrel_runtime::lease::whenever_gained;
 use carrel_runtime::wake::queue;
+use carrel_server::life::Lives;
 use carrel_server::servers::{Servers, ServersFeed};
 
 use crate::feeds::Feeds;
@@ -22,6 +25,10 @@ pub struct Watches<'a> {
     pub servers: &'a mut ServersFeed,
     /// Claims, and who mounts which.
     pub claims: &'a mut ClaimsFeed,
+    /// What holds for whom.
+    pub rulebook: &'a mut RulebookFeed,
+    /// Who is asked whether it is used.
+    pub monitor: &'a Monitor,
 }
 
 /// Runs the controller of a kind until `end` comes; the future ends when the reconciles that were under way are done. What
@@ -38,11 +45,13 @@ where
 {
     let mut feeds = Feeds::<K>::new(&tools.health, &settings);
     let (wake, keys) = queue::<K>();
-    let stores = feeds.stores(watches);
-    let Watches { bounds, servers, claims } = watches;
+    let stores = feeds.stores(watches.bounds, watches.servers, watches.claims);
+    let Watches { bounds, servers, claims, rulebook, monitor } = watches;
     let fronts = servers.servers();
     let kit = tools.kit(&wake);
-    let house = Arc::new(House { settings, stores: stores.clone(), kit });
+    let lives = Lives { rulebook: rulebook.rulebook(), monitor: monitor.clone() };
+    lives.wake(&wake, feeds.objects.store(), rulebook);
+    let house = Arc::new(House { settings, stores: stores.clone(), kit, lives });
     feeds.wake(&wake, servers, claims);
     let room = house.clone();
     bounds.on_room(move |namespace| room.kit.reopen(namespace));

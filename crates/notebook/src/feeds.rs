@@ -108,6 +108,7 @@ impl Feeds {
         self.notebooks.listen(move |change| {
             if let Change::Deleted(notebook) = change {
                 house.kit.forget(&Key::of(*notebook));
+                house.lives.forget(*notebook, (house.kit.clock)());
             }
         });
     }

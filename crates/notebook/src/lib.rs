@@ -5,6 +5,7 @@
 //! from it; `reconcile` writes what differs, and `judge` asks before a start where a quota bounds it. Only `feeds`, `hear`, `judge`,
 //! `reconcile` and `start` do I/O. What other servers need too is in `carrel_server`.
 
+mod asked;
 pub mod children;
 mod feeds;
 mod hear;

@@ -11,8 +11,10 @@ use carrel_runtime::kit::{Kit, Urgency};
 use carrel_runtime::ledger::IN_FLIGHT;
 use carrel_runtime::notice::{Notice, Tone};
 use carrel_runtime::runner::Next;
+use carrel_server::life::{Lived, Lives, Stored, sooner};
 use carrel_server::route::{self, look};
 use carrel_server::work::Work;
+use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
@@ -20,6 +22,7 @@ use serde_json::json;
 use tracing::{debug, error, info};
 
 use crate::Settings;
+use crate::asked::asked;
 use crate::children::Children;
 use crate::judge::judge;
 use crate::names::child_name;
@@ -34,6 +37,7 @@ pub(crate) struct House {
     pub(crate) settings: Settings,
     pub(crate) stores: Stores,
     pub(crate) kit: Kit<Notebook, NotebookStatus, Refusal>,
+    pub(crate) lives: Lives,
 }
 
 /// Brings one Notebook to where it should be.
@@ -61,8 +65,13 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
         }
     }
     let route = write_route(&mut observed, &resolved, &mut plan, house).await;
-    let outcome = Outcome { failed: work.failed.as_ref(), route: route.failed.as_ref() };
-    let status = status(&observed, &resolved, &plan, outcome, (house.kit.clock)());
+    let now = (house.kit.clock)();
+    let lived = live(&observed, &resolved, house, now);
+    if let Some(next) = house.lives.act(observed.notebook.as_ref(), &lived, &house.kit.writer).await? {
+        return Ok(next);
+    }
+    let outcome = Outcome { failed: work.failed.as_ref(), route: route.failed.as_ref(), lived: Some(&lived) };
+    let status = status(&observed, &resolved, &plan, outcome, now);
     let urgency = if work.failed.is_some() || route.failed.is_some() {
         Urgency::Now
     } else if may_wait(&observed.status, &status) {
@@ -70,15 +79,25 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
     } else {
         Urgency::Soon
     };
+    let told = |before: &NotebookStatus, after: &NotebookStatus| {
+        told(before, after).into_iter().chain(lived.notices.iter().cloned()).collect()
+    };
     let said = house.kit.say(observed.notebook.as_ref(), &observed.status, status, urgency, told).await?;
     if let Some(left) = said {
         return Ok(Next::After(left));
     }
     match work.failed.or(route.failed) {
         Some((_, error)) => Err(error),
-        None if work.next == Next::Wait => Ok(route.next),
-        None => Ok(work.next),
+        None if work.next == Next::Wait => Ok(sooner(route.next, &lived, now)),
+        None => Ok(sooner(work.next, &lived, now)),
     }
+}
+
+/// Has the server asked whether it is used, and decides what becomes of it.
+fn live(observed: &Observed, resolved: &Result<Resolved, Refusal>, house: &House, now: Timestamp) -> Lived {
+    let NotebookStatus { life, conditions, observed_generation, .. } = &observed.status;
+    let stored = Stored { life, conditions, generation: *observed_generation };
+    house.lives.live(observed.notebook.as_ref(), stored, asked(observed, resolved).as_ref(), now)
 }
 
 /// What should happen by what was observed, and what became of it.

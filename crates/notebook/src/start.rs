@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use carrel_activity::monitor::Monitor;
+use carrel_activity::rulebook::RulebookFeed;
 use carrel_api::notebook::Notebook;
 use carrel_runtime::bounds::BoundsFeed;
 use carrel_runtime::hearing::Heard;
 use carrel_runtime::kit::Tools;
 use carrel_runtime::lease::whenever_gained;
 use carrel_runtime::wake::queue;
+use carrel_server::life::Lives;
 use carrel_server::servers::{Servers, ServersFeed};
 
 use crate::Settings;
@@ -25,6 +28,10 @@ pub struct Watches<'a> {
     pub bounds: &'a mut BoundsFeed,
     /// What all controllers of servers look at.
     pub servers: &'a mut ServersFeed,
+    /// What holds for whom.
+    pub rulebook: &'a mut RulebookFeed,
+    /// Who is asked whether it is used.
+    pub monitor: &'a Monitor,
 }
 
 /// Runs the controller until `end` comes; the future ends when the reconciles that were under way are done. What keeps it
@@ -33,13 +40,15 @@ pub fn start<E>(tools: Tools, settings: Settings, watches: Watches<'_>, end: E) 
 where
     E: Future<Output = ()> + Clone + Send + Sync + 'static,
 {
-    let Watches { bounds, servers } = watches;
+    let Watches { bounds, servers, rulebook, monitor } = watches;
     let (mut feeds, heard) = Feeds::new(&tools.health);
     let (wake, keys) = queue::<Notebook>();
     let fronts = servers.servers();
     let stores = feeds.stores(bounds.bounds(), fronts.clone());
     let kit = tools.kit(&wake);
-    let house = Arc::new(House { settings, stores: stores.clone(), kit });
+    let lives = Lives { rulebook: rulebook.rulebook(), monitor: monitor.clone() };
+    lives.wake(&wake, feeds.notebooks.store(), rulebook);
+    let house = Arc::new(House { settings, stores: stores.clone(), kit, lives });
     feeds.wake(&wake, servers);
     let ear = ear(&stores, &wake, servers);
     let room = house.clone();

@@ -1,10 +1,14 @@
 //! The conditions that each server has, out of the one thing that is said of it.
 
+use std::collections::BTreeMap;
+
 use carrel_api::server::{Condition, Phase, READY, Reason, STOPPED};
+use carrel_api::vocabulary::STOPPED as STOPPED_BY;
 use carrel_api::whole_seconds;
 use jiff::Timestamp;
 
 use crate::Refusal;
+use crate::life::stopped_by_carrel;
 
 /// The one thing to say of a server: its phase, a reason and a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +33,18 @@ impl Why {
     }
 }
 
+/// What to say of a server that is stopped, and whose pod is there yet or not.
+pub fn stopping(annotations: &BTreeMap<String, String>, pod: bool) -> Why {
+    let stop = stopped_by_carrel(annotations);
+    let who = stop.as_ref().map_or("stopped by its owner", |stop| stop.message.as_str());
+    if pod {
+        return Why::new(Phase::Stopping, Reason::Stopping, format!("{who}; the pod is ending"));
+    }
+    let reason = if stop.is_some() { Reason::StoppedByPolicy } else { Reason::StoppedByOwner };
+    let message = format!("{who}; remove the annotation {STOPPED_BY} to start it; its volumes are kept");
+    Why::new(Phase::Stopped, reason, message)
+}
+
 /// Whether the server answers.
 pub fn ready(why: &Why) -> Condition {
     Condition {
@@ -40,13 +56,13 @@ pub fn ready(why: &Why) -> Condition {
     }
 }
 
-/// Whether its owner stopped it. A reason stands here only while it is so: Kubeflow's web app shows whatever has one.
+/// Whether it is stopped, by its owner or by a policy. A reason stands here only while it is so: Kubeflow's web app shows whatever has one.
 pub fn stopped(why: &Why) -> Condition {
     let stopped = why.phase == Phase::Stopped;
     Condition {
         type_: STOPPED.to_owned(),
         status: truth(stopped),
-        reason: stopped.then(|| Reason::StoppedByOwner.as_str().to_owned()),
+        reason: stopped.then(|| why.reason.as_str().to_owned()),
         message: stopped.then(|| why.message.clone()),
         ..Condition::default()
     }

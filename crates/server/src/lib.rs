@@ -11,12 +11,14 @@
 //! | [`rejection`], [`holders`] | why no pod can be made, and who has what it would need |
 //! | [`work`] | what became of a plan |
 //! | [`conditions`] | the conditions of a server, out of the one thing that is said of it |
+//! | [`life`] | whether a server is used, what its policies make of that, and how that is said |
 //! | [`route`] | how a server is reached from outside: Istio's, the Gateway API's or Kubernetes' own kind of route |
 //! | [`servers`] | the watches of Services, routes and nodes, once for all controllers |
 
 pub mod conditions;
 pub mod holders;
 pub mod kind;
+pub mod life;
 pub mod pod;
 pub mod pod_spec;
 mod refusal;

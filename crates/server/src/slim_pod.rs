@@ -52,6 +52,9 @@ pub struct SlimPodStatus {
     /// A sentence on it.
     #[serde(default)]
     pub message: Option<String>,
+    /// Its address, once it has one.
+    #[serde(default, rename = "podIP", skip_serializing_if = "Option::is_none")]
+    pub pod_ip: Option<String>,
     /// The pod's conditions, in kubelet's order.
     #[serde(default)]
     pub conditions: Vec<SlimPodCondition>,

@@ -37,13 +37,20 @@ pub(super) fn running(facts: &Facts<'_>, pod: Pod) -> Decision {
         return decision;
     };
 
-    let mut activity = publish(facts, stored, &now, &mut decision);
-    activity.kept = snooze.kept;
+    let mut activity = publish(facts, pod, stored, &now, &mut decision);
+    if snooze.kept.is_some() {
+        activity.get_or_insert_with(|| now.activity());
+    }
+    if let Some(activity) = &mut activity {
+        activity.kept = snooze.kept;
+    }
     let old = stored.and_then(|stored| stored.pending.as_ref()).filter(|pending| pending.warned >= pod.started);
-    let unsettled = now.verdict == Verdict::Unknown && activity.verdict == Verdict::Idle;
+    let said_idle = activity.as_ref().is_some_and(|activity| activity.verdict == Verdict::Idle);
+    let unsettled = now.verdict == Verdict::Unknown && said_idle;
     let found = plan(facts, pod, &now, stored, old, &mut decision);
     match found {
         Some((pending, reason)) => {
+            let activity = activity.get_or_insert_with(|| now.activity());
             if reason.only_idle {
                 // Whoever reads of the stop reads of what it rests on.
                 (activity.verdict, activity.since) = (Verdict::Idle, now.since);
@@ -61,19 +68,21 @@ pub(super) fn running(facts: &Facts<'_>, pod: Pod) -> Decision {
         }
         // One answer that did not come neither stops nor cancels.
         None if unsettled && old.is_some() => {
-            activity.pending = old.cloned();
+            activity = activity.map(|activity| Activity { pending: old.cloned(), ..activity });
             if old.is_some_and(|pending| pending.at <= facts.now) {
                 decision.act = Act::Ask;
             }
         }
         None => {
             decision.cancelled = old.map(|pending| pending.cause);
-            activity.pending = None;
+            activity = activity.map(|activity| Activity { pending: None, ..activity });
         }
     }
-    protect(facts, &activity, &mut decision);
+    if let Some(activity) = &activity {
+        protect(facts, activity, &mut decision);
+    }
     unknown(facts, &now, &mut decision);
-    decision.activity = Some(activity);
+    decision.activity = activity;
     decision
 }
 
@@ -117,30 +126,49 @@ fn now(heard: Option<&Judged>, snooze: &Snooze, stored: Option<&Activity>, pod: 
     Some(Now { verdict: heard.verdict, since, evidence: heard.evidence.clone() })
 }
 
-/// What is said of the server: what was said, unless the verdict changed and that has settled.
-fn publish(facts: &Facts<'_>, stored: Option<&Activity>, now: &Now, decision: &mut Decision) -> Activity {
-    let new = || Activity {
-        verdict: now.verdict,
-        since: now.since,
-        evidence: now.evidence.clone(),
-        pending: None,
-        kept: None,
-    };
-    let Some(stored) = stored else { return new() };
-    if stored.verdict == now.verdict && (stored.since == now.since || now.verdict != Verdict::Idle) {
+impl Now {
+    fn activity(&self) -> Activity {
+        Activity {
+            verdict: self.verdict,
+            since: self.since,
+            evidence: self.evidence.clone(),
+            pending: None,
+            kept: None,
+        }
+    }
+}
+
+/// What is said of the server: what was said, unless the verdict changed and that has settled. Of one that started just now
+/// nothing is said until somebody uses it, or nobody does for a while: a start costs no word for that.
+fn publish(
+    facts: &Facts<'_>,
+    pod: Pod,
+    stored: Option<&Activity>,
+    now: &Now,
+    decision: &mut Decision,
+) -> Option<Activity> {
+    if let Some(stored) = stored
+        && stored.verdict == now.verdict
+        && (stored.since == now.since || now.verdict != Verdict::Idle)
+    {
         // Of an earlier pod only the time is wrong.
-        return Activity { since: stored.since.max(now.since), ..stored.clone() };
+        return Some(Activity { since: stored.since.max(now.since), ..stored.clone() });
     }
     let settles = facts
         .effective
         .idle_after
         .map_or(SETTLES, |limit| SETTLES.min(TimeSpan::from_secs(limit.duration().as_secs() / 4)));
-    let settled = after(now.since, settles);
+    let from = if stored.is_some() { now.since } else { now.since.max(pod.started) };
+    let settled = after(from, settles);
+    if stored.is_none() && now.verdict == Verdict::Unknown && now.evidence.is_empty() {
+        // Nothing is asked that could tell.
+        return None;
+    }
     if now.verdict == Verdict::Busy || settled <= facts.now {
-        return new();
+        return Some(now.activity());
     }
     decision.look_again(facts.now, settled);
-    stored.clone()
+    stored.cloned()
 }
 
 /// The stop that comes next, if one is to be announced by now. One that was announced goes on as long as its reason holds.
@@ -215,7 +243,7 @@ fn protect(facts: &Facts<'_>, activity: &Activity, decision: &mut Decision) {
 }
 
 fn unknown(facts: &Facts<'_>, now: &Now, decision: &mut Decision) {
-    if now.verdict != Verdict::Unknown {
+    if now.verdict != Verdict::Unknown || now.evidence.is_empty() {
         return;
     }
     let idle = facts.effective.idle.as_ref().map(|by| &by.section);

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::activity;
 use crate::crd::{age, column};
 use crate::pod_spec;
 
@@ -57,8 +58,10 @@ fn columns() -> Value {
         column("CPU", ".status.resources.cpu", "CPUs asked for.", false),
         column("Memory", ".status.resources.memory", "Memory asked for.", false),
         column("GPU", ".status.resources.gpu", "Devices asked for.", false),
+        column("Activity", ".status.activity.verdict", "Whether somebody works with it.", false),
         age(),
         column("Node", ".status.nodeName", "The node that the pod is on.", true),
+        column("Stops", ".status.activity.pending.at", "When it will be stopped unless something happens.", true),
         column("Volumes", ".status.volumes", "The claims that the pod mounts.", true),
     ])
 }
@@ -103,6 +106,16 @@ fn schema() -> Value {
 }
 
 fn status() -> Value {
+    let mut status = own_status();
+    if let (Some(fields), Value::Object(life)) =
+        (status.pointer_mut("/properties").and_then(Value::as_object_mut), activity::schema())
+    {
+        fields.extend(life);
+    }
+    status
+}
+
+fn own_status() -> Value {
     let string = json!({"type": "string"});
     let time = json!({"type": "string", "format": "date-time"});
     json!({
@@ -254,6 +267,7 @@ mod tests {
                 message: "m".to_owned(),
                 node: text(),
             }),
+            life: crate::testing::life(),
         };
         let status = serde_json::to_value(status).unwrap();
         assert_eq!(pruned(&status, &schema()["properties"]["status"]), status);

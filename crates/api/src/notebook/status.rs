@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1 as core;
 use serde::{Deserialize, Serialize};
 
 use super::{Condition, Phase, Reason};
-use crate::activity::LastLoss;
+use crate::activity::{LastLoss, Life};
 
 /// Condition type: fields of the template wait for the next start of the pod; the message lists them. Absent otherwise.
 pub const RESTART_REQUIRED: &str = "RestartRequired";
@@ -40,6 +40,9 @@ pub struct NotebookStatus {
     /// The last pod that was lost while it ran; kept when it runs again. Absent if none ever was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_loss: Option<LastLoss>,
+    /// Whether it is used, and why Carrel stopped it last.
+    #[serde(flatten)]
+    pub life: Life,
 }
 
 impl NotebookStatus {

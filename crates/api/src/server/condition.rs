@@ -11,6 +11,13 @@ pub const STOPPED: &str = "Stopped";
 /// Condition type: the route that the admin chose leads to the server as its owner asks. Absent where routes are not made.
 pub const ROUTED: &str = "Routed";
 
+/// Condition type: Carrel stops the server at a time that the message has, unless something happens. Absent otherwise.
+pub const STOP_PENDING: &str = "StopPending";
+/// Condition type: nobody can tell for long whether the server is used. Absent otherwise.
+pub const ACTIVITY_UNKNOWN: &str = "ActivityUnknown";
+/// Condition type: something that the owner asks for by annotations is not done; the message says what and why. Absent otherwise.
+pub const WISH_REFUSED: &str = "WishRefused";
+
 /// A condition of a server. Unlike Kubernetes' own, reason and message may be absent: Kubeflow's web app shows the
 /// first condition that has a reason, and fails on one that has a reason but no message.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]

@@ -5,7 +5,7 @@ mod condition;
 mod reason;
 mod said;
 
-pub use condition::{Condition, READY, ROUTED, STOPPED};
+pub use condition::{ACTIVITY_UNKNOWN, Condition, READY, ROUTED, STOP_PENDING, STOPPED, WISH_REFUSED};
 pub use reason::{Phase, Reason};
 pub use said::Said;
 pub(crate) use said::schema;

@@ -22,7 +22,7 @@ pub enum Phase {
 }
 
 reasons! {
-    /// Why a server is in its state: the reason of its conditions `Ready`, `Stopped`, `RestartRequired` and `Routed`.
+    /// Why a server is in its state: the reason of its conditions, but for `StopPending`.
     Reason {
         Running = "The server runs and its pod is ready.",
         Pending = "The pod is being made; nothing to do.",
@@ -50,6 +50,7 @@ reasons! {
         Restarting = "The owner changed the pod template or asked for a restart, and the pod ends to start again.",
         Stopping = "The owner stopped the server, and its pod is ending.",
         StoppedByOwner = "The annotation `kubeflow-resource-stopped` stops the server; remove it to start. Volumes are kept.",
+        StoppedByPolicy = "Carrel stopped the server; the message says by which policy and why, and `status.lastStop` has the evidence. Remove the annotation `kubeflow-resource-stopped` to start it; the time that counts begins anew. Volumes are kept.",
         TemplateChanged = "Only of `RestartRequired`: fields of the template wait for the next start of the running pod. Stop and start it, or ask for a restart by the annotation `carrel.dev/restart-requested`.",
         Terminating = "The object is being deleted, and its children with it. Volumes are kept.",
         InvalidSpec = "The spec can't be run as it is; the message names the field to change.",
@@ -60,6 +61,8 @@ reasons! {
         RouteInvalid = "Only of `Routed`: an annotation for the route, or a viewer's `networking`, can't be followed (headers that are no JSON object of texts, a name or value that no header can have, a path that does not begin with `/`); the message names it. A route that is there stays as it is.",
         RouteUnsupported = "Only of `Routed`: the owner asks for what the chosen kind of route can't do; the message names the annotation. A route that is there stays as it is.",
         RouteApiMissing = "Only of `Routed`: the cluster lacks the kind of the chosen route; the message names the CRD. The route is made when it appears.",
+        NobodyCanTell = "Only of `ActivityUnknown`: the server does not tell whether it is used; the message has what came back. It is never stopped for being idle so.",
+        NotGranted = "Only of `WishRefused`: what an annotation asks for is not done; the message says which and why, and what is allowed.",
         RouteEnding = "Only of `Routed`: somebody deletes the route, and another is made when it is gone.",
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Condition, Phase, Reason};
+use crate::activity::{self, Life};
 
 /// The part of a status that is the same for each kind of server that stands beside a volume.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -24,6 +25,9 @@ pub struct Said {
     /// The node on which the pod runs; absent while it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_name: Option<String>,
+    /// Whether it is used, and why Carrel stopped it last.
+    #[serde(flatten)]
+    pub life: Life,
 }
 
 impl Said {
@@ -51,8 +55,10 @@ pub(crate) fn schema(more: &Value) -> Value {
         "observedGeneration": {"type": "integer", "format": "int64"},
         "nodeName": string,
     });
-    if let (Some(properties), Some(more)) = (properties.as_object_mut(), more.as_object()) {
-        properties.extend(more.clone());
+    for more in [more, &activity::schema()] {
+        if let (Some(properties), Some(more)) = (properties.as_object_mut(), more.as_object()) {
+            properties.extend(more.clone());
+        }
     }
     json!({"type": "object", "properties": properties})
 }

@@ -5,10 +5,12 @@
 
 mod schema;
 
+use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value, json};
 
+use crate::activity::{Activity, Evidence, Kept, LastStop, Life, PendingStop, Signal, StopCause, Verdict, Vote};
 use crate::notebook::crd;
 use crate::vocabulary::{
     AT_ONCE, HEADERS_REQUEST_SET, NOTEBOOK, NOTEBOOK_NAME, ODH_RESTART, ON_STOP, OWNER_TEMPLATE, RESTART_REQUESTED,
@@ -32,6 +34,22 @@ pub fn any_spec(taste: Taste) -> BoxedStrategy<Value> {
         pod.as_object_mut().unwrap().remove(*forbidden);
     }
     any_value(&schema, taste)
+}
+
+/// A life with every field. No `..`: a new field does not compile here.
+pub fn life() -> Life {
+    let (at, text) = (Timestamp::UNIX_EPOCH, || "t".to_owned());
+    let evidence = vec![Evidence { signal: Signal::Kernels, vote: Vote::Idle, value: text(), at }];
+    Life {
+        activity: Some(Activity {
+            verdict: Verdict::Idle,
+            since: at,
+            evidence: evidence.clone(),
+            pending: Some(PendingStop { at, cause: StopCause::Idle, warned: at }),
+            kept: Some(Kept { asked: text(), from: at, until: at, used_seconds: 1 }),
+        }),
+        last_stop: Some(LastStop { at, cause: StopCause::Idle, by: text(), message: text(), evidence }),
+    }
 }
 
 /// What the CRD's rules forbid.

@@ -7,6 +7,7 @@ use carrel_runtime::apply::WriteError;
 use carrel_server::Refusal;
 use carrel_server::conditions::{ready, stopped, time};
 use carrel_server::kind::Kind;
+use carrel_server::life::Lived;
 use carrel_server::route::{ObservedRoute, Told, said};
 use carrel_server::slim_pod::SlimPod;
 use jiff::Timestamp;
@@ -23,6 +24,8 @@ pub struct Outcome<'a> {
     pub failed: Option<&'a (Kind, WriteError)>,
     /// The write of the route, if it failed.
     pub route: Option<&'a (Kind, WriteError)>,
+    /// What becomes of the server; as it is stored if `None`.
+    pub lived: Option<&'a Lived>,
 }
 
 /// The status after a plan was carried out. `now` is used for the time of a transition only, so that the same memory gives
@@ -38,6 +41,7 @@ pub fn status<K: Companion>(
     let before = K::said(&observed.status);
     let mut conditions = vec![ready(&why), stopped(&why)];
     conditions.extend(routed(observed, wanted, plan, outcome));
+    conditions.extend(outcome.lived.into_iter().flat_map(|lived| lived.conditions.clone()));
     time(&mut conditions, |type_| before.condition(type_), now);
     let pod = observed.pod.as_deref();
     let said = Said {
@@ -46,6 +50,7 @@ pub fn status<K: Companion>(
         reason: (why.phase != Phase::Running).then_some(why.reason),
         observed_generation: observed.object.meta().generation,
         node_name: pod.and_then(|pod| pod.spec.node_name.clone()),
+        life: outcome.lived.map_or_else(|| before.life.clone(), |lived| lived.life.clone()),
     };
     // Kubeflow's web apps lead to one that is ready; under a name that another has they would lead to that one.
     let is_reached = why.reason != Reason::NameTaken;

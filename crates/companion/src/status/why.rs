@@ -8,7 +8,7 @@ use carrel_server::pod::{self, Waiting};
 use carrel_server::rejection::{is_about_room, rejection};
 use kube::ResourceExt;
 
-use carrel_server::conditions::Why;
+use carrel_server::conditions::{self, Why};
 
 use super::Outcome;
 use crate::Companion;
@@ -86,14 +86,7 @@ fn write_refused<K: Companion>(case: &Case<'_, K>) -> Option<Why> {
 }
 
 fn stopping<K: Companion>(case: &Case<'_, K>) -> Option<Why> {
-    case.stopped.then(|| match &case.observed.pod {
-        Some(_) => Why::new(Phase::Stopping, Reason::Stopping, "stopped by its owner; the pod is ending"),
-        None => Why::new(
-            Phase::Stopped,
-            Reason::StoppedByOwner,
-            format!("stopped by its owner; remove the annotation {STOPPED} to start it"),
-        ),
-    })
+    case.stopped.then(|| conditions::stopping(case.observed.object.annotations(), case.observed.pod.is_some()))
 }
 
 /// It can't stand anywhere for now.

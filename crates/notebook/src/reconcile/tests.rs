@@ -75,7 +75,7 @@ impl Desk {
             evidence: Arc::default(),
         };
         let kit = Kit::new(client, Claim::always(), Arc::new(Metrics::default()), queue().0);
-        let house = House { settings: Settings::default(), stores, kit };
+        let house = House { settings: Settings::default(), stores, kit, lives: Lives::of_nobody() };
         Self { house, requests, answers, notebooks, stateful_sets, services }
     }
 

@@ -8,6 +8,7 @@ use carrel_api::notebook::{Condition, ContainerState, NotebookStatus, Phase, REA
 use carrel_api::vocabulary::RESTART_REQUESTED;
 use carrel_runtime::apply::WriteError;
 use carrel_server::conditions::{Why, ready, stopped, time, truth};
+use carrel_server::life::Lived;
 use carrel_server::route::{ObservedRoute, Told, said};
 use carrel_server::slim_pod::{SlimPod, SlimPodCondition};
 use jiff::Timestamp;
@@ -24,6 +25,8 @@ pub struct Outcome<'a> {
     pub failed: Option<&'a (Kind, WriteError)>,
     /// The write of the route, if it failed.
     pub route: Option<&'a (Kind, WriteError)>,
+    /// What becomes of the server; as it is stored if `None`.
+    pub lived: Option<&'a Lived>,
 }
 
 /// The status of a Notebook after its plan was carried out. `now` is used for the time of a transition only, so that
@@ -43,6 +46,7 @@ pub fn status(
         conditions.extend(restart_required(&act.waiting));
     }
     conditions.extend(routed(observed, resolved, plan, outcome));
+    conditions.extend(outcome.lived.into_iter().flat_map(|lived| lived.conditions.clone()));
     time(&mut conditions, |type_| observed.status.condition(type_), now);
     conditions.extend(pod.into_iter().flat_map(mirrored));
     NotebookStatus {
@@ -58,6 +62,7 @@ pub fn status(
         resources: resolved.as_ref().map(asked::resources).unwrap_or_default(),
         volumes: resolved.as_ref().map(asked::claims).unwrap_or_default(),
         last_loss: loss::last_loss(&observed.status, &why, now),
+        life: outcome.lived.map_or_else(|| observed.status.life.clone(), |lived| lived.life.clone()),
     }
 }
 

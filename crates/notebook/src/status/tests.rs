@@ -12,7 +12,7 @@ fn status_of(observed: &Observed, failed: Option<(Kind, WriteError)>) -> Noteboo
         observed,
         &resolved,
         &plan,
-        Outcome { failed: failed.as_ref(), route: None },
+        Outcome { failed: failed.as_ref(), route: None, lived: None },
         "2026-01-03T00:00:00Z".parse().unwrap(),
     )
 }

@@ -6,7 +6,7 @@ use carrel_server::pod::{self, Waiting};
 use carrel_server::rejection::{is_about_room, rejection};
 use kube::ResourceExt;
 
-use carrel_server::conditions::Why;
+use carrel_server::conditions::{self, Why};
 
 use super::Outcome;
 use crate::observe::Observed;
@@ -74,14 +74,7 @@ fn stopping(case: &Case<'_>) -> Option<Why> {
     if !case.stopped {
         return None;
     }
-    Some(match &case.observed.pod {
-        Some(_) => Why::new(Phase::Stopping, Reason::Stopping, "stopped by its owner; the pod is ending"),
-        None => Why::new(
-            Phase::Stopped,
-            Reason::StoppedByOwner,
-            format!("stopped by its owner; remove the annotation {STOPPED} to start it; its volumes are kept"),
-        ),
-    })
+    Some(conditions::stopping(case.observed.notebook.annotations(), case.observed.pod.is_some()))
 }
 
 fn restarting(case: &Case<'_>) -> Option<Why> {

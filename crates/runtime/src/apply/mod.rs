@@ -154,10 +154,26 @@ impl Writer {
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
     {
-        if !self.ledger.may_delete(uid) {
+        self.delete_if::<K>(key, Preconditions { uid: Some(uid.to_owned()), resource_version: None }).await
+    }
+
+    /// The same, if nobody changed the object since it had this resourceVersion; else a conflict.
+    pub async fn delete_unchanged<K>(&self, key: &Key, uid: &str, version: &str) -> Result<bool, WriteError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+    {
+        let resource_version = Some(version.to_owned());
+        self.delete_if::<K>(key, Preconditions { uid: Some(uid.to_owned()), resource_version }).await
+    }
+
+    async fn delete_if<K>(&self, key: &Key, preconditions: Preconditions) -> Result<bool, WriteError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+    {
+        let uid = preconditions.uid.clone().unwrap_or_default();
+        if !self.ledger.may_delete(&uid) {
             return Ok(false);
         }
-        let preconditions = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         let api = Api::<K>::namespaced(self.client.clone(), &key.namespace);
         let deleted =
@@ -167,7 +183,7 @@ impl Writer {
                 // Also a conflict, which may say that the uid is another's by now: then the next try sees so in the cache.
                 Err(error) => return Err(error),
             };
-        self.ledger.deleted(uid);
+        self.ledger.deleted(&uid);
         Ok(deleted)
     }
 

@@ -20,7 +20,6 @@ use serde_json::Value;
 use super::super::*;
 use super::scene::{CLAIMS, DEPLOYMENTS, IRIS, PODS, QUOTAS, ROUTES, SERVICES, Told};
 use crate::feeds::Feeds;
-use crate::start::Watches;
 
 /// One process of the controller of a kind of companion.
 pub(super) struct Desk<K: Companion> {
@@ -70,15 +69,14 @@ impl<K: Told> Process for Desk<K> {
         let mut claims = ClaimsFeed::new(&[NOTEBOOK, NOTEBOOK_NAME, TENSORBOARD, PVC_VIEWER], &health);
         let (mut services, mut routes) = (Feed::new(SERVICES, &health), Feed::new(ROUTES, &health));
         let (wake, keys) = Keys::new();
-        let watches = Watches { bounds: &mut bounds, servers: &mut servers, claims: &mut claims };
-        let mut stores = feeds.stores(&watches);
+        let mut stores = feeds.stores(&bounds, &servers, &claims);
         stores.services = services.store();
         stores.routes = Routes {
             store: RouteStore::VirtualService(routes.store()),
             presence: tokio::sync::watch::channel(Presence::There).1,
         };
         let kit = Kit { clock, backoff, ..Kit::new(client, claim, Arc::default(), wake.clone()) };
-        let house = Arc::new(House { settings, stores, kit });
+        let house = Arc::new(House { settings, stores, kit, lives: Lives::of_nobody() });
         feeds.wake(&wake, &mut servers, &mut claims);
         services.listen(wakes(wake.clone(), |child: &Service| owner::<K>(child.meta(), K::WORDS.marks())));
         routes.listen(wakes(wake, |child: &VirtualService| owner::<K>(child.meta(), K::WORDS.marks())));

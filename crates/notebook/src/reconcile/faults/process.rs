@@ -57,6 +57,7 @@ impl Process for Desk {
             settings: Settings { routing: crate::testing::istio(), ..Settings::default() },
             stores,
             kit,
+            lives: Lives::of_nobody(),
         });
         feeds.wake(&wake, &mut servers);
         services.listen(wakes(wake.clone(), owner));
