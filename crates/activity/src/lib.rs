@@ -7,6 +7,7 @@
 
 pub mod answers;
 pub mod contract;
+pub mod history;
 pub mod judge;
 pub mod monitor;
 pub mod policy;
