@@ -2,8 +2,10 @@
 //!
 //! `answers` turns what a server answers into [`Reading`]s, [`judge`] turns those into a verdict, `policy` and `schedule` say
 //! what holds for a server, and `contract` decides what becomes of it: all of them are pure and take the time as an argument.
+//! `history` keeps what happened, `simulate` replays it under other policies and `report` adds it up.
 //! `table` holds in memory who is asked and what was heard; `prober` asks. `monitor` makes verdicts of the answers for
-//! controllers, and `rulebook` knows the policies. Only `prober`, `monitor`, `usage` and `rulebook` do I/O.
+//! controllers, and `rulebook` knows the policies. Only `prober`, `monitor`, `usage`, `rulebook` and the history's journal do
+//! I/O.
 
 pub mod answers;
 pub mod contract;
@@ -13,8 +15,10 @@ pub mod monitor;
 pub mod policy;
 pub mod prober;
 mod reading;
+pub mod report;
 pub mod rulebook;
 pub mod schedule;
+pub mod simulate;
 pub mod table;
 mod usage;
 pub mod way;

@@ -6,15 +6,19 @@
 mod carried;
 mod files;
 mod holds;
+mod hours;
 mod journal;
 mod read;
 mod record;
+mod runs;
 
 pub use files::{ReadError, of_files, old_of};
 pub use holds::Holds;
+pub use hours::Hours;
 pub use journal::{Journal, JournalError};
 pub use read::{History, read};
 pub use record::{Happened, Heard, Record, Said, Server, Started, Stopped};
+pub use runs::{End, Run};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! From lines to what happened, in the order of time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, BufRead};
 
 use jiff::Timestamp;
@@ -47,13 +47,21 @@ impl History {
 /// the stop of one that was stopped.
 fn forget_before(records: &mut Vec<Record>, since: Timestamp) {
     let mut kept_from: HashMap<Server, (usize, Option<Timestamp>)> = HashMap::new();
+    let mut stopped = HashSet::new();
     for (index, record) in records.iter().enumerate().take_while(|(_, record)| record.at < since) {
         let known = kept_from.get(&record.server);
         let container = match &record.happened {
             // Found running once more: what was heard before still holds.
             Happened::Started(started) if known.is_some_and(|(_, known)| *known == Some(started.container)) => continue,
-            Happened::Started(started) => Some(started.container),
-            Happened::Ended => None,
+            Happened::Started(started) => {
+                stopped.remove(&record.server);
+                Some(started.container)
+            }
+            Happened::Stopped(_) => {
+                stopped.insert(record.server.clone());
+                continue;
+            }
+            Happened::Ended if !stopped.contains(&record.server) => None,
             _ if known.is_none() => None,
             _ => continue,
         };
