@@ -35,6 +35,12 @@ impl Controllers {
         Self::start_with(kubeconfig, arguments, Vec::new())
     }
 
+    /// Starts the controllers with these arguments and these environment variables.
+    pub fn start_in(kubeconfig: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Result<Self> {
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Self::start_with(kubeconfig, arguments, env.collect())
+    }
+
     /// Starts the controllers with these arguments, and with the environment that the manifests give them.
     pub fn start_as_deployed(kubeconfig: &Path, arguments: &[&str]) -> Result<Self> {
         let file = xtask::home::repository().join("deploy/manifests/base/deployment.yaml");

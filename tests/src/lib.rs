@@ -9,11 +9,15 @@ pub mod crowd;
 mod desk;
 pub mod figures;
 mod foreign;
+mod policy;
+mod stand_in;
 
 pub use audit::{Audit, Request};
 pub use controllers::Controllers;
 pub use desk::Desk;
 pub use foreign::{install, remove};
+pub use policy::{Policy, policies};
+pub use stand_in::{Says, StandIn};
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -55,7 +55,7 @@ fn what_may_not_know_what_does_not() {
             assert!(!known.contains(*name), "{from} must not know {name} (ARCHITECTURE.md)");
         }
     };
-    let controllers = ["carrel-companion", "carrel-notebook", "carrel-volume"];
+    let controllers = ["carrel-companion", "carrel-notebook", "carrel-policy", "carrel-volume"];
     forbid("carrel-server", &["clap", "carrel"]);
     for one in controllers {
         forbid("carrel-server", &[one]);

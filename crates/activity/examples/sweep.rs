@@ -120,7 +120,7 @@ async fn sweeps(what: &str, port: u16, hanging: usize, open: &Open) -> Result<()
     let prober = Prober::new(table.clone(), Asker::pods(), settings);
     let ask_now = prober.ask_now();
     let (tell, mut told) = mpsc::unbounded_channel();
-    let hear = move |target: &Target, answers: Vec<(Question, Answer)>, asked: Timestamp| {
+    let hear = move |target: &Target, answers: Vec<(Question, Answer)>, asked: Timestamp, _| {
         let answered = answers.iter().all(|(_, answer)| *answer == Answer::Body("[]".into()));
         table.heard_of(&target.server, &target.pod_uid, answered);
         let name = target.server.key.name.clone();

@@ -9,6 +9,7 @@
 
 pub mod answers;
 pub mod contract;
+pub mod counts;
 pub mod history;
 pub mod judge;
 pub mod monitor;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use carrel_api::TimeSpan;
-use carrel_api::activity::Activity;
+use carrel_api::activity::{Activity, Verdict};
 use carrel_api::lab_policy::Signals;
 use carrel_runtime::Key;
 use carrel_runtime::quantity;
@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
 
 use crate::answers::{Answer, usage};
+use crate::counts::ProbeCounts;
 use crate::judge::{Judged, Memory, Round, Rules, judge};
 use crate::prober::{AskNow, Asker, Prober, Question, Reach, Server, Settings, Target};
 use crate::table::Table;
@@ -61,6 +62,8 @@ struct Shared {
     ears: RwLock<Vec<(&'static str, Ear)>>,
     usage: Usage,
     longest_gap: TimeSpan,
+    /// Whether anybody is asked at all.
+    asks: bool,
 }
 
 /// Who is asked, and what was heard.
@@ -83,6 +86,15 @@ const MISSED_PERIODS: i64 = 3;
 impl Monitor {
     /// One that looks after nobody yet, and what asks for it.
     pub fn new(asker: Asker, settings: Settings) -> (Self, Watch) {
+        Self::made(asker, settings, true)
+    }
+
+    /// One that asks nobody: of each server it says that it can't tell. Other rules than that of idleness still hold.
+    pub fn of_nobody() -> Self {
+        Self::made(Asker::pods(), Settings::default(), false).0
+    }
+
+    fn made(asker: Asker, settings: Settings, asks: bool) -> (Self, Watch) {
         let table = Arc::new(Table::new(|last: &Judged, next: &Judged| {
             (last.verdict, last.since) != (next.verdict, next.since)
         }));
@@ -90,7 +102,8 @@ impl Monitor {
         let (usage, usage_feed) = Usage::new(settings.period);
         let seconds = i64::try_from(settings.period.as_secs()).unwrap_or(i64::MAX);
         let longest_gap = TimeSpan::from_secs(seconds.saturating_mul(MISSED_PERIODS).max(1));
-        let shared = Arc::new(Shared { table, cases: Mutex::default(), ears: RwLock::default(), usage, longest_gap });
+        let shared =
+            Arc::new(Shared { table, cases: Mutex::default(), ears: RwLock::default(), usage, longest_gap, asks });
         let told = Arc::downgrade(&shared);
         shared.table.on_change(move |server| {
             if let Some(shared) = told.upgrade() {
@@ -115,6 +128,10 @@ impl Monitor {
             }
             return None;
         };
+        if !self.shared.asks {
+            let (verdict, since) = (Verdict::Unknown, subject.started);
+            return Some(Judged { verdict, since, evidence: Vec::new(), at: now });
+        }
         let signals = subject.signals.cloned().unwrap_or_default();
         let rules = Rules { stuck_after: signals.stuck_after, longest_gap: Some(self.shared.longest_gap) };
         let cpu_above = signals.cpu_above.as_deref().and_then(quantity::nanos).map(thousandths);
@@ -225,11 +242,15 @@ impl Watch {
         client: &kube::Client,
         scope: &carrel_runtime::scope::Scope,
         may_ask: impl Fn() -> bool + Send + Sync,
+        counts: ProbeCounts,
     ) {
         let Self { prober, usage, shared } = self;
         tokio::join!(
             usage.run(client, scope, &may_ask),
-            prober.run(&may_ask, move |target, answers, at| shared.hear(target, &answers, at)),
+            prober.run(&may_ask, move |target, answers, at, took| {
+                counts.heard(&answers, took);
+                shared.hear(target, &answers, at);
+            }),
         );
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use carrel_api::lab_policy::LabPolicy;
 use carrel_runtime::feed::{Change, Feed, everything};
@@ -17,6 +16,7 @@ use kube::runtime::watcher::watcher;
 use kube::{Api, Client, Resource, ResourceExt};
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use crate::policy::{Defaults, Effective, Named, effective};
 
@@ -36,7 +36,7 @@ struct Pages {
     policies: RwLock<Arc<[Named]>>,
     namespaces: Shelf<SlimNamespace>,
     defaults: Defaults,
-    known: AtomicBool,
+    known: watch::Sender<bool>,
 }
 
 impl Rulebook {
@@ -48,7 +48,7 @@ impl Rulebook {
         labels: &BTreeMap<String, String>,
         annotations: &BTreeMap<String, String>,
     ) -> Option<Effective> {
-        if !self.0.known.load(Ordering::Acquire) {
+        if !*self.0.known.borrow() {
             return None;
         }
         let policies = self.0.policies.read().clone();
@@ -56,6 +56,12 @@ impl Rulebook {
         let none = BTreeMap::new();
         let of_namespace = found.as_ref().map_or(&none, |namespace| namespace.labels());
         Some(effective(&policies, of_namespace, labels, annotations, &self.0.defaults))
+    }
+
+    /// Waits until all policies were read.
+    pub async fn wait_until_known(&self) {
+        // Its sender is kept here.
+        let _ = self.0.known.subscribe().wait_for(|known| *known).await;
     }
 
     /// The policies.
@@ -109,7 +115,7 @@ impl RulebookFeed {
             policies: RwLock::new(Arc::default()),
             namespaces: namespaces.store(),
             defaults,
-            known: AtomicBool::new(!watched),
+            known: watch::Sender::new(!watched),
         }));
         Self { policies, namespaces, book, watched, tellers: Vec::new() }
     }
@@ -150,7 +156,7 @@ impl RulebookFeed {
         let (known, told) = (book.0.clone(), tell.clone());
         namespaces.listen(move |change| {
             let same = matches!(change, Change::Applied { old: Some(old), new } if old.labels() == new.labels());
-            if !same && known.known.load(Ordering::Acquire) {
+            if !same && *known.known.borrow() {
                 told(Concerned::Namespace(&change.object().name_any()));
             }
         });
@@ -167,7 +173,7 @@ impl RulebookFeed {
         let (policies_there, namespaces_there) = (policies.store(), namespaces.store());
         tokio::join!(policies.run(all, metrics.clone()), namespaces.run(of_namespaces, metrics.clone()), async {
             if policies_there.wait_until_ready().await.is_ok() && namespaces_there.wait_until_ready().await.is_ok() {
-                book.0.known.store(true, Ordering::Release);
+                book.0.known.send_replace(true);
                 tell(Concerned::All);
             }
         },);

@@ -261,7 +261,7 @@ impl Running {
         let (counts, verdicts, leads) = (heard.clone(), table.clone(), may_ask.clone());
         let task = tokio::spawn(prober.run(
             move || leads.load(Ordering::SeqCst),
-            move |target, answers, _| {
+            move |target, answers, _, _| {
                 *counts.lock().entry(target.server.key.name.clone()).or_default() += 1;
                 for (_, answer) in answers {
                     verdicts.heard_of(&target.server, &target.pod_uid, answer);

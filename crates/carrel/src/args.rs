@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Crds,
     /// Print what the reasons of conditions mean, as a page in Markdown.
     Reasons,
+    /// Print what `/metrics` shows, as a page in Markdown.
+    Metrics,
 }
 
 #[derive(Debug, Parser)]

@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Command::Volumes(args) => volumes::run(&args).map_err(|error| error.to_string()),
         Command::Crds => docs::crds().map_err(|error| error.to_string()),
         Command::Reasons => docs::reasons().map_err(|error| error.to_string()),
+        Command::Metrics => docs::metrics().map_err(|error| error.to_string()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,5 +1,6 @@
 //! Which controllers run, on one set of watches, one lease and one client.
 
+use carrel_activity::counts::ProbeCounts;
 use carrel_activity::monitor::Monitor;
 use carrel_activity::policy::Defaults;
 use carrel_activity::prober::{self, Asker, Via};
@@ -12,6 +13,8 @@ use carrel_runtime::apply::Writer;
 use carrel_runtime::bounds::BoundsFeed;
 use carrel_runtime::claims::ClaimsFeed;
 use carrel_runtime::kit::Tools;
+use carrel_runtime::scope::Scope;
+use carrel_server::life::{Counts, Lives};
 use carrel_server::route::{OwnerKind, Routing, remove_when_leading};
 use carrel_server::servers::ServersFeed;
 use futures::future::{BoxFuture, OptionFuture, join_all};
@@ -67,16 +70,23 @@ where
     let mut bounds = BoundsFeed::new(health);
     let mut servers = ServersFeed::new(&routing, watch_nodes, health);
     let mut rulebook = RulebookFeed::new(activity.defaults, activity.lab_policies, health);
-    let (monitor, watch) = Monitor::new(Asker::new(activity.via, &tools.client), activity.prober);
+    let (monitor, watch) = if activity.probe {
+        let (monitor, watch) = Monitor::new(Asker::new(activity.via, &tools.client), activity.prober);
+        (monitor, Some(watch))
+    } else {
+        (Monitor::of_nobody(), None)
+    };
+    let counts = Counts::registered(&tools.metrics, &tools.claim);
+    let lives = Lives { rulebook: rulebook.rulebook(), monitor, counts };
+    let mut working: Vec<BoxFuture<'static, ()>> = Vec::new();
+    // With a part of the namespaces it can't be told where a policy decides.
+    if activity.lab_policies && matches!(tools.scope, Scope::Cluster) {
+        working.push(Box::pin(carrel_policy::start(tools.clone(), &mut rulebook, end.clone())));
+    }
     let needs_claims = volume_requests || tensorboards || pvc_viewers;
     let mut claims = needs_claims.then(|| ClaimsFeed::new(WHOSE_PODS, health));
-    let mut working: Vec<BoxFuture<'static, ()>> = Vec::new();
-    let watches = carrel_notebook::Watches {
-        bounds: &mut bounds,
-        servers: &mut servers,
-        rulebook: &mut rulebook,
-        monitor: &monitor,
-    };
+    let watches =
+        carrel_notebook::Watches { bounds: &mut bounds, servers: &mut servers, rulebook: &mut rulebook, lives: &lives };
     working.push(Box::pin(carrel_notebook::start(tools.clone(), notebooks, watches, end.clone())));
     if let Some(claims) = claims.as_mut().filter(|_| volume_requests) {
         let watches = carrel_volume::Watches { bounds: &mut bounds, claims };
@@ -88,7 +98,7 @@ where
             servers: &mut servers,
             claims,
             rulebook: &mut rulebook,
-            monitor: &monitor,
+            lives: &lives,
         };
         if tensorboards {
             let (tools, settings) = (tools.clone(), companions.clone());
@@ -104,7 +114,11 @@ where
     async move {
         let writer = Writer::new(client.clone(), claim.clone(), metrics.clone());
         let leads = claim.clone();
-        let asking = activity.probe.then(|| watch.run(&client, &scope, move || leads.time_left().is_some()));
+        let asking = watch.map(|watch| {
+            let mut counts = ProbeCounts::default();
+            metrics.register(|registry| counts = ProbeCounts::registered(registry));
+            watch.run(&client, &scope, move || leads.time_left().is_some(), counts)
+        });
         let claims = claims.map(|claims| claims.watch(&client, &scope, &metrics));
         tokio::select! {
             _ = join_all(working) => {}

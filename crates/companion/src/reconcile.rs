@@ -78,6 +78,7 @@ pub(crate) async fn reconcile<K: Companion>(object: Arc<K>, house: &House<K>) ->
         Urgency::Soon
     };
     let said = |before: &K::Status, after: &K::Status| {
+        house.lives.said(observed.object.as_ref(), &lived);
         let (before, after) = (K::said(before), K::said(after));
         if (before.phase, before.reason) != (after.phase, after.reason) {
             info!(phase = ?after.phase, reason = ?after.reason, "the state changed");

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use carrel_activity::monitor::Monitor;
 use carrel_activity::rulebook::RulebookFeed;
 use carrel_runtime::bounds::BoundsFeed;
 use carrel_runtime::claims::ClaimsFeed;
@@ -27,8 +26,8 @@ pub struct Watches<'a> {
     pub claims: &'a mut ClaimsFeed,
     /// What holds for whom.
     pub rulebook: &'a mut RulebookFeed,
-    /// Who is asked whether it is used.
-    pub monitor: &'a Monitor,
+    /// What is known of who is used, and what is counted.
+    pub lives: &'a Lives,
 }
 
 /// Runs the controller of a kind until `end` comes; the future ends when the reconciles that were under way are done. What
@@ -46,10 +45,10 @@ where
     let mut feeds = Feeds::<K>::new(&tools.health, &settings);
     let (wake, keys) = queue::<K>();
     let stores = feeds.stores(watches.bounds, watches.servers, watches.claims);
-    let Watches { bounds, servers, claims, rulebook, monitor } = watches;
+    let Watches { bounds, servers, claims, rulebook, lives } = watches;
     let fronts = servers.servers();
     let kit = tools.kit(&wake);
-    let lives = Lives { rulebook: rulebook.rulebook(), monitor: monitor.clone() };
+    let lives = lives.clone();
     lives.wake(&wake, feeds.objects.store(), rulebook);
     let house = Arc::new(House { settings, stores: stores.clone(), kit, lives });
     feeds.wake(&wake, servers, claims);

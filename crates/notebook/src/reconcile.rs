@@ -80,6 +80,7 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
         Urgency::Soon
     };
     let told = |before: &NotebookStatus, after: &NotebookStatus| {
+        house.lives.said(observed.notebook.as_ref(), &lived);
         told(before, after).into_iter().chain(lived.notices.iter().cloned()).collect()
     };
     let said = house.kit.say(observed.notebook.as_ref(), &observed.status, status, urgency, told).await?;
@@ -106,7 +107,7 @@ async fn pass(observed: &mut Observed, house: &House) -> (Result<Resolved, Refus
     let judgement = Box::pin(judge(observed, &resolved, house)).await;
     observed.judged = judgement.judged;
     let plan = plan(observed, &resolved);
-    let mut work = carry_out(observed, &plan, &house.kit.writer).await;
+    let mut work = carry_out(observed, &plan, house).await;
     if let Some(error) = judgement.failed {
         work.note(Kind::Pod, Err(error));
     }
@@ -157,7 +158,7 @@ async fn look_at(kind: Kind, observed: &mut Observed, writer: &Writer) -> Result
 const SELECTOR: &str = "selector";
 
 /// Debug builds, and so every test, stop at a plan that breaks a rule of conduct; in a release it is not carried out.
-async fn carry_out(observed: &Observed, plan: &Plan, writer: &Writer) -> Work {
+async fn carry_out(observed: &Observed, plan: &Plan, house: &House) -> Work {
     let flaws = lint(observed, plan);
     debug_assert!(flaws.is_empty(), "{flaws:?}");
     let mut work = Work::default();
@@ -171,16 +172,17 @@ async fn carry_out(observed: &Observed, plan: &Plan, writer: &Writer) -> Work {
             let patch = json!({"metadata": {"annotations": {ODH_RESTART: null, RESTART_REQUESTED: name}}});
             let key = Key::of(observed.notebook.as_ref());
             let uid = observed.notebook.uid().unwrap_or_default();
-            let written = writer.merge::<Notebook>(&key, &uid, patch).await;
+            let written = house.kit.writer.merge::<Notebook>(&key, &uid, patch).await;
             work.note(Kind::Notebook, written.map(|_| Applied::Settled));
         }
-        Plan::Apply(act) => carry_out_act(act, observed, writer, &mut work).await,
+        Plan::Apply(act) => carry_out_act(act, observed, house, &mut work).await,
     }
     work
 }
 
 /// The Service first, so that the server's name resolves when its pod starts. One that fails does not keep the other.
-async fn carry_out_act(act: &Act, observed: &Observed, writer: &Writer, work: &mut Work) {
+async fn carry_out_act(act: &Act, observed: &Observed, house: &House, work: &mut Work) {
+    let writer = &house.kit.writer;
     // The route is written after, and apart.
     let Children { service, stateful_set, route: _ } = &act.children;
     if !act.leaves(Kind::Service) {
@@ -193,7 +195,12 @@ async fn carry_out_act(act: &Act, observed: &Observed, writer: &Writer, work: &m
         work.note(Kind::StatefulSet, disarmed.map(|_| Applied::Settled));
     }
     if !act.leaves(Kind::StatefulSet) {
-        work.note(Kind::StatefulSet, writer.apply(stateful_set, observed.stateful_set.ours()).await);
+        let live = observed.stateful_set.ours();
+        let applied = writer.apply(stateful_set, live).await;
+        if live.is_none() && !matches!(applied, Ok(Applied::Settled | Applied::InFlight) | Err(WriteError::NotLeader)) {
+            house.lives.counts.created(&observed.notebook.namespace().unwrap_or_default(), applied.is_ok());
+        }
+        work.note(Kind::StatefulSet, applied);
     }
     if let Some(restart) = act.restart.as_ref().filter(|restart| restart.now) {
         let ended = end_pod(restart, observed, writer).await;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use carrel_activity::monitor::Monitor;
 use carrel_activity::rulebook::RulebookFeed;
 use carrel_api::notebook::Notebook;
 use carrel_runtime::bounds::BoundsFeed;
@@ -30,8 +29,8 @@ pub struct Watches<'a> {
     pub servers: &'a mut ServersFeed,
     /// What holds for whom.
     pub rulebook: &'a mut RulebookFeed,
-    /// Who is asked whether it is used.
-    pub monitor: &'a Monitor,
+    /// What is known of who is used, and what is counted.
+    pub lives: &'a Lives,
 }
 
 /// Runs the controller until `end` comes; the future ends when the reconciles that were under way are done. What keeps it
@@ -40,13 +39,13 @@ pub fn start<E>(tools: Tools, settings: Settings, watches: Watches<'_>, end: E) 
 where
     E: Future<Output = ()> + Clone + Send + Sync + 'static,
 {
-    let Watches { bounds, servers, rulebook, monitor } = watches;
+    let Watches { bounds, servers, rulebook, lives } = watches;
     let (mut feeds, heard) = Feeds::new(&tools.health);
     let (wake, keys) = queue::<Notebook>();
     let fronts = servers.servers();
     let stores = feeds.stores(bounds.bounds(), fronts.clone());
     let kit = tools.kit(&wake);
-    let lives = Lives { rulebook: rulebook.rulebook(), monitor: monitor.clone() };
+    let lives = lives.clone();
     lives.wake(&wake, feeds.notebooks.store(), rulebook);
     let house = Arc::new(House { settings, stores: stores.clone(), kit, lives });
     feeds.wake(&wake, servers);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -65,10 +65,10 @@ struct RequestLabels {
     code: u16,
 }
 
-/// The process's metrics, all under the prefix `carrel_`.
+/// The process's metrics; its own are all under the prefix `carrel_`.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
+    registry: RwLock<Registry>,
     requests: Family<RequestLabels, Counter>,
     writes: Family<WriteLabels, Counter>,
     drift: Family<KindLabels, Counter>,
@@ -83,7 +83,8 @@ pub struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let mut registry = Registry::with_prefix("carrel");
+        let mut root = Registry::default();
+        let registry = root.sub_registry_with_prefix("carrel");
         // 1 ms to 16 s: a reconcile without a write takes less, one with a timeout 15 s.
         let histogram = || Histogram::new(exponential_buckets(0.001, 2.0, 15));
         let metrics = Self {
@@ -97,7 +98,7 @@ impl Default for Metrics {
             leader: Gauge::default(),
             missing_apis: Family::default(),
             forgotten: Arc::default(),
-            registry: Registry::default(),
+            registry: RwLock::default(),
         };
         registry.register("api_requests", "Requests to the API server, watches included", metrics.requests.clone());
         registry.register(
@@ -127,7 +128,7 @@ impl Default for Metrics {
             metrics.missing_apis.clone(),
         );
         registry.register_collector(Box::new(metrics.forgotten.clone()));
-        Self { registry, ..metrics }
+        Self { registry: RwLock::new(root), ..metrics }
     }
 }
 
@@ -135,8 +136,26 @@ impl Metrics {
     /// All metrics as OpenMetrics text.
     pub fn text(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        prometheus_client::encoding::text::encode(&mut text, &self.registry.read())?;
         Ok(text)
+    }
+
+    /// Gives each metric one line, so that a page about them can be made of the text.
+    pub fn sample(&self) {
+        let word = "…";
+        drop(self.requests.get_or_create(&RequestLabels { method: word.to_owned(), code: 200 }));
+        self.write(word, Verb::Apply, word);
+        self.drift(word);
+        self.watch_error(word);
+        self.reconciled(word, word, Duration::ZERO, Some(Duration::ZERO));
+        self.missing_api(word, false);
+        let one = ForgottenClaims { namespace: word.to_owned(), is_known: true, claims: 1, bytes: 1 };
+        self.count_forgotten(move || vec![one.clone()]);
+    }
+
+    /// Adds what others count. Their names are whole: no prefix is put before them.
+    pub fn register(&self, register: impl FnOnce(&mut Registry)) {
+        register(&mut self.registry.write());
     }
 
     /// A write was answered, or not made.

@@ -81,8 +81,11 @@ impl<K: Shelved + Debug> Runner<K> {
                     Err(ControllerError::ObjectNotFound(key)) => {
                         debug!(%key, "is gone");
                         // Nothing waits for it any more.
-                        let gone = ObjectRef::new(&key.name).within(key.namespace.as_deref().unwrap_or_default());
-                        wake.taken(&gone);
+                        let gone = ObjectRef::new(&key.name);
+                        wake.taken(&match &key.namespace {
+                            Some(namespace) => gone.within(namespace),
+                            None => gone,
+                        });
                     }
                     Err(ControllerError::ReconcilerFailed(..)) | Ok(_) => {}
                     Err(error) => warn!("{error}"),

@@ -9,7 +9,7 @@ use kube::api::ListParams;
 use serde_json::json;
 
 /// The reasons of the Events on a Notebook, in the order in which they came.
-async fn said(desk: &Desk, name: &str) -> Result<Vec<String>> {
+pub(super) async fn said(desk: &Desk, name: &str) -> Result<Vec<String>> {
     let fields = format!("involvedObject.kind=Notebook,involvedObject.name={name}");
     let mut events = desk.api::<Event>().list(&ListParams::default().fields(&fields)).await?.items;
     events.sort_by_key(|event| event.event_time.as_ref().map(|time| time.0));

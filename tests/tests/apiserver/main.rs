@@ -1,6 +1,7 @@
 //! What the API server, Kubernetes' own controllers and Carrel do together; fake nodes make pods ready. A file a subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod activity;
 mod children;
 mod companions;
 mod events;

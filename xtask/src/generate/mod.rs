@@ -27,6 +27,7 @@ const POD_SPEC: &str = "io.k8s.api.core.v1.PodSpec";
 const POD_SPEC_FILE: &str = "crates/api/src/generated/pod_spec.schema.json";
 const CRDS: &str = "deploy/crds";
 const REASONS: &str = "docs/reasons.md";
+const METRICS: &str = "docs/metrics.md";
 
 /// `cargo xtask generate`
 #[derive(Debug, clap::Args)]
@@ -93,6 +94,7 @@ fn crds() -> Result<BTreeMap<PathBuf, String>> {
     let files = crds::files(&carrel("crds")?)?;
     let mut files: BTreeMap<_, _> = files.into_iter().map(|(name, text)| (Path::new(CRDS).join(name), text)).collect();
     files.insert(REASONS.into(), carrel("reasons")?);
+    files.insert(METRICS.into(), carrel("metrics")?);
     Ok(files)
 }
 

@@ -73,6 +73,7 @@ pub(super) fn apiserver(scene: &Scene, tally: &mut Tally, fast: bool) {
         arguments.extend(LONG.iter().flat_map(|test| ["--skip", test]));
     }
     tally.tests("the API server", cargo_test(&arguments).envs(scene.environment(FAKE)));
+    tally.tests("policies of the whole cluster", cargo_test(&["--test", "policies"]).envs(scene.environment(FAKE)));
     if !fast {
         let arguments = ["--test", "at_rest", "--", "--nocapture"];
         tally.tests("a thousand notebooks at rest", cargo_test(&arguments).envs(scene.environment(FAKE)));

@@ -37,6 +37,19 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// What came back, in a word for counting.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::Body(_) => "answered",
+            Self::Refused(_) => "refused",
+            Self::NotFound => "not_found",
+            Self::Redirected(_) => "redirected",
+            Self::TooLong => "too_long",
+            Self::Timeout => "timeout",
+            Self::Unreachable(_) => "unreachable",
+        }
+    }
+
     /// The body, or in words why there is none.
     fn body(&self) -> Result<&str, String> {
         Err(match self {

@@ -97,12 +97,12 @@ impl<V: Clone + Send + Sync + 'static> Prober<V> {
     }
 
     /// Asks, for as long as it is polled; dropping it closes all connections. Nobody is asked while `may_ask` says no.
-    /// `hear` gets what a server answered to its questions, in their order, and when it was asked; it is called from
-    /// several tasks and must not block.
+    /// `hear` gets what a server answered to its questions, in their order, when it was asked, and how long that took; it is
+    /// called from several tasks and must not block.
     pub async fn run(
         mut self,
         may_ask: impl Fn() -> bool + Send + Sync,
-        hear: impl Fn(&Target, Vec<(Question, Answer)>, Timestamp) + Send + Sync + 'static,
+        hear: impl Fn(&Target, Vec<(Question, Answer)>, Timestamp, Duration) + Send + Sync + 'static,
     ) {
         let hear = Arc::new(hear);
         let settings = self.settings;
@@ -169,7 +169,7 @@ impl<V: Clone + Send + Sync + 'static> Prober<V> {
 /// Asks a server all its questions, and has the answers heard unless it is put off.
 async fn visit<H>(asker: Asker, target: Arc<Target>, lane: Lane, settings: Settings, hear: Arc<H>) -> End
 where
-    H: Fn(&Target, Vec<(Question, Answer)>, Timestamp),
+    H: Fn(&Target, Vec<(Question, Answer)>, Timestamp, Duration),
 {
     let at = Timestamp::now();
     let answers = ask_all(&asker, &target, settings.limit);
@@ -181,7 +181,7 @@ where
         },
     };
     let end = if visited.took < settings.patience { End::Quick } else { End::Slow };
-    hear(&target, visited.answers, at);
+    hear(&target, visited.answers, at, visited.took);
     end
 }
 

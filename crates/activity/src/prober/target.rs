@@ -60,6 +60,16 @@ pub enum Question {
 }
 
 impl Question {
+    /// Its name for counting.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Kernels => "kernels",
+            Self::Terminals => "terminals",
+            Self::CodeServer => "code_server",
+            Self::Endpoint => "endpoint",
+        }
+    }
+
     /// The path below the server's base, with its query. To ask Jupyter is no activity of its own.
     pub fn path(self) -> &'static str {
         match self {

@@ -8,8 +8,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::{ClusterResourceScope, NamespaceResourceScope};
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Client, Resource, ResourceExt};
 use serde::Serialize;
@@ -138,12 +138,28 @@ impl Writer {
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
         S: Serialize,
     {
+        self.replace_status(Api::<K>::namespaced(self.client.clone(), &key.namespace), key, uid, status).await
+    }
+
+    /// The same for an object of the whole cluster.
+    pub async fn status_of_cluster<K, S>(&self, key: &Key, uid: &str, status: &S) -> Result<K, WriteError>
+    where
+        K: Resource<DynamicType = (), Scope = ClusterResourceScope> + Clone + Debug + DeserializeOwned,
+        S: Serialize,
+    {
+        self.replace_status(Api::<K>::all(self.client.clone()), key, uid, status).await
+    }
+
+    async fn replace_status<K, S>(&self, api: Api<K>, key: &Key, uid: &str, status: &S) -> Result<K, WriteError>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+        S: Serialize,
+    {
         let patch: json_patch::Patch = serde_json::from_value(json!([
             {"op": "test", "path": "/metadata/uid", "value": uid},
             {"op": "add", "path": "/status", "value": status},
         ]))?;
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-        let api = Api::<K>::namespaced(self.client.clone(), &key.namespace);
         debug!(object = %key, "writing the status");
         let patch = Patch::<()>::Json(patch);
         self.send(plural::<K>(), Verb::Status, &K::kind(&()), key, api.patch_status(&key.name, &params, &patch)).await

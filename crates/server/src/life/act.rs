@@ -7,7 +7,7 @@ use std::time::Duration;
 use carrel_activity::contract::Act;
 use carrel_activity::monitor::Monitor;
 use carrel_activity::policy::Defaults;
-use carrel_activity::prober::{Asker, Server, Settings};
+use carrel_activity::prober::Server;
 use carrel_activity::rulebook::{Concerned, Rulebook, RulebookFeed};
 use carrel_api::activity::Life;
 use carrel_api::server::Condition;
@@ -26,7 +26,8 @@ use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tracing::info;
 
-use super::{Asked, Known, Lived, live, started_again, stopped, subject};
+use super::counts::{Counts, State};
+use super::{Asked, Known, Lived, live, started_again, stopped, stopped_by_carrel, subject};
 
 /// What controllers of servers know of policies, and of who is used.
 #[derive(Clone)]
@@ -35,6 +36,8 @@ pub struct Lives {
     pub rulebook: Rulebook,
     /// Who is asked, and what was heard.
     pub monitor: Monitor,
+    /// What is counted.
+    pub counts: Counts,
 }
 
 /// What is stored of a server, as its controller last saw or wrote it.
@@ -58,7 +61,7 @@ impl Lives {
     /// Nobody is asked, and no policy says anything.
     pub fn of_nobody() -> Self {
         let rulebook = RulebookFeed::new(Defaults::default(), false, &Health::default()).rulebook();
-        Self { rulebook, monitor: Monitor::new(Asker::pods(), Settings::default()).0 }
+        Self { rulebook, monitor: Monitor::of_nobody(), counts: Counts::default() }
     }
 
     /// Has a server asked as it is to be, and decides what becomes of it. Memory only.
@@ -76,7 +79,7 @@ impl Lives {
         let activity = stored.life.activity.as_ref();
         let target = asked.and_then(|asked| subject(asked, effective.as_ref(), activity));
         let heard = self.monitor.look_after(&server, target, now);
-        live(&Known {
+        let lived = live(&Known {
             now,
             annotations: object.annotations(),
             life: stored.life,
@@ -85,12 +88,26 @@ impl Lives {
             started: asked.and_then(Asked::started),
             effective: effective.as_ref(),
             heard: heard.as_ref(),
-        })
+        });
+        let runs = asked.and_then(Asked::started).is_some();
+        let verdict = lived.life.activity.as_ref().map(|activity| activity.verdict);
+        let given_back = || stopped_by_carrel(object.annotations()).map(|_| State::GivenBack);
+        self.counts.is(&server, if runs { Some(State::Runs(verdict)) } else { given_back() });
+        lived
     }
 
-    /// The server is no longer asked.
+    /// The server is no longer asked, and its object is gone.
     pub fn forget<K: Resource<DynamicType = ()>>(&self, object: &K, now: Timestamp) {
-        self.monitor.look_after(&server(object), None, now);
+        let server = server(object);
+        self.monitor.look_after(&server, None, now);
+        self.counts.forget(&server);
+    }
+
+    /// What was decided of a server was said in its status.
+    pub fn said<K: Resource<DynamicType = ()>>(&self, object: &K, lived: &Lived) {
+        if let Some(cause) = lived.cancelled {
+            self.counts.cancelled(&server(object), cause);
+        }
     }
 
     /// What is heard of a server of this kind, and what changes in the policies that hold for it, wakes its key.
@@ -122,6 +139,7 @@ impl Lives {
             }
             Act::Stop { cause, last_stop } => {
                 writer.merge::<K>(&key, &uid, stopped(last_stop, &version)).await?;
+                self.counts.stopped(&server(object), last_stop);
                 info!(object = %key, cause = cause.as_str(), by = last_stop.by, "stopped: {}", last_stop.message);
             }
             Act::Start => {

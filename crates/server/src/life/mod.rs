@@ -3,6 +3,7 @@
 
 mod act;
 mod asked;
+mod counts;
 mod said;
 mod stops;
 
@@ -11,13 +12,14 @@ use std::collections::BTreeMap;
 use carrel_activity::contract::{Act, Decision, Facts, Pod, decide};
 use carrel_activity::judge::Judged;
 use carrel_activity::policy::Effective;
-use carrel_api::activity::{Activity, Life};
+use carrel_api::activity::{Activity, Life, StopCause};
 use carrel_api::server::Condition;
 use carrel_runtime::notice::Notice;
 use jiff::Timestamp;
 
 pub use act::{Lives, Stored, sooner};
 pub use asked::{Asked, subject};
+pub use counts::Counts;
 pub use stops::{started_again, stopped, stopped_by_carrel};
 
 /// What is known of a server when it is decided what becomes of it.
@@ -52,6 +54,8 @@ pub struct Lived {
     pub notices: Vec<Notice>,
     /// What to do.
     pub act: Act,
+    /// Why it was to be stopped, if that does not come.
+    pub cancelled: Option<StopCause>,
     /// Until when it is kept from drains.
     pub protect_until: Option<Timestamp>,
     /// When to look again, if nothing happens before.
@@ -80,8 +84,8 @@ pub fn live(known: &Known<'_>) -> Lived {
         effective,
     });
     let (conditions, notices) = said::said(known, effective, &decision);
-    let Decision { activity, act, protect_until, next, .. } = decision;
-    Lived { life: Life { activity, last_stop }, conditions, notices, act, protect_until, next }
+    let Decision { activity, act, cancelled, protect_until, next, .. } = decision;
+    Lived { life: Life { activity, last_stop }, conditions, notices, act, cancelled, protect_until, next }
 }
 
 #[cfg(test)]
