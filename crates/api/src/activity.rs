@@ -157,7 +157,7 @@ pub struct LastLoss {
     pub at: Timestamp,
     /// One word: `Evicted`, `NodeLost` or `OutOfMemory`.
     pub reason: String,
-    /// What happened, and since when it had run, in words for a person.
+    /// What happened, since when it had run and what ran in it as far as that was known, in words for a person.
     pub message: String,
     /// The node that it was on, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -99,6 +99,16 @@ pub const START_WITH_WINDOW: &str = "carrel.dev/start-with-window";
 /// The path of Carrel's own endpoint for activity, below the path of the server.
 pub const ACTIVITY_PATH: &str = "/.carrel/activity";
 
+/// Annotation of a pod that the cluster autoscaler obeys: `false` keeps it from a node that it would remove.
+pub const SAFE_TO_EVICT: &str = "cluster-autoscaler.kubernetes.io/safe-to-evict";
+/// Annotation of a pod that Karpenter obeys: `true` keeps it from a node that it would replace or remove.
+pub const DO_NOT_DISRUPT: &str = "karpenter.sh/do-not-disrupt";
+/// Annotation of a pod that is kept while it is busy: which of [`SAFE_TO_EVICT`] and [`DO_NOT_DISRUPT`] Carrel set, with a comma
+/// between them, and so takes away again. What its owner wrote into the template is not among them.
+pub const PROTECTS: &str = "carrel.dev/protects";
+/// Annotation of the `PodDisruptionBudget` of a busy pod: until when at most it stands, as an RFC 3339 time.
+pub const PROTECTED_UNTIL: &str = "carrel.dev/protected-until";
+
 /// Environment variable that tells a server under which path it is reached (Kubeflow's contract with its images).
 pub const NB_PREFIX: &str = "NB_PREFIX";
 /// Where a server works if its container does not say: the home of Kubeflow's and Jupyter's images.

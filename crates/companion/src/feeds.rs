@@ -13,6 +13,7 @@ use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
 use carrel_runtime::scope::Scope;
 use carrel_runtime::wake::{Wake, wakes};
+use carrel_server::protection::{PODS, Shelves};
 use carrel_server::servers::{ServersFeed, owner};
 use carrel_server::slim_pod::SlimPod;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -61,6 +62,7 @@ impl<K: Companion> Feeds<K> {
             routes: servers.routes,
             pods: self.pods.store(),
             own: self.own.clone(),
+            protection: Shelves { budgets: servers.budgets, nodes: servers.nodes.clone() },
             nodes: servers.nodes,
             claims: claims.view(),
             bounds: bounds.bounds(),
@@ -75,7 +77,7 @@ impl<K: Companion> Feeds<K> {
         self.pods.listen(wakes(wake.clone(), named::<K>));
         servers.wake(wake, K::WORDS.marks());
         let (pods, sender) = (self.pods.store(), wake.clone());
-        servers.on_loss(move |node| {
+        servers.on_turn(move |node| {
             let on_it = |pod: &&Arc<SlimPod>| pod.spec.node_name == node.metadata.name;
             for key in pods.state().iter().filter(on_it).filter_map(|pod| named(pod)) {
                 sender.send(key);
@@ -113,10 +115,11 @@ impl<K: Companion> Feeds<K> {
     pub(crate) fn forget(&mut self, house: &Arc<House<K>>, servers: &mut ServersFeed) {
         self.deployments.forget_in(house.kit.writer.ledger());
         servers.forget_in(house.kit.writer.ledger());
-        let evidence = self.evidence.clone();
+        let (evidence, ledger) = (self.evidence.clone(), house.kit.writer.ledger().clone());
         self.pods.listen(move |change| {
             if let Change::Deleted(pod) = change {
                 evidence.forget(&Key::of(*pod));
+                ledger.forget(PODS, &Key::of(*pod), pod.metadata.uid.as_deref().unwrap_or_default());
             }
         });
         let house = house.clone();

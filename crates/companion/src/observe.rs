@@ -10,6 +10,7 @@ use carrel_runtime::evidence::Evidence;
 use carrel_runtime::index::Index;
 use carrel_runtime::shelf::{Shelf, Shelved};
 use carrel_server::Refusal;
+use carrel_server::protection::Shelves;
 use carrel_server::route::{ObservedRoute, Place, Routes};
 use carrel_server::slim_node::SlimNode;
 use carrel_server::slim_pod::SlimPod;
@@ -94,6 +95,8 @@ pub struct Stores<K: Companion> {
     pub own: Arc<Index>,
     /// Nodes; none where they are not watched.
     pub nodes: Shelf<SlimNode>,
+    /// Budgets of busy pods, and their nodes.
+    pub protection: Shelves,
     /// Claims, and who mounts which.
     pub claims: Claims,
     /// What bounds each namespace.
@@ -104,7 +107,8 @@ pub struct Stores<K: Companion> {
 
 impl<K: Companion> Clone for Stores<K> {
     fn clone(&self) -> Self {
-        let Self { objects, deployments, services, routes, pods, own, nodes, claims, bounds, evidence } = self;
+        let Self { objects, deployments, services, routes, pods, own, nodes, protection, claims, bounds, evidence } =
+            self;
         Self {
             objects: objects.clone(),
             deployments: deployments.clone(),
@@ -113,6 +117,7 @@ impl<K: Companion> Clone for Stores<K> {
             pods: pods.clone(),
             own: own.clone(),
             nodes: nodes.clone(),
+            protection: protection.clone(),
             claims: claims.clone(),
             bounds: bounds.clone(),
             evidence: evidence.clone(),

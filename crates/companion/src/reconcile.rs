@@ -10,7 +10,8 @@ use carrel_runtime::kit::{Kit, Urgency};
 use carrel_runtime::runner::Next;
 use carrel_server::Refusal;
 use carrel_server::kind::Kind;
-use carrel_server::life::{Lived, Lives, Stored, sooner};
+use carrel_server::life::{Guard, Lived, Lives, Stored, sooner};
+use carrel_server::protection::{self, Kept, Moving, Subject};
 use carrel_server::route::{self, HTTPRoute, VirtualService, look};
 use carrel_server::work::Work;
 use jiff::Timestamp;
@@ -64,10 +65,11 @@ pub(crate) async fn reconcile<K: Companion>(object: Arc<K>, house: &House<K>) ->
     }
     let route = write_route(&mut observed, &wanted, &mut plan, house).await;
     let now = (house.kit.clock)();
-    let lived = live(&observed, &wanted, house, now);
+    let mut lived = live(&observed, &wanted, house, now);
     if let Some(next) = house.lives.act(observed.object.as_ref(), &lived, &house.kit.writer).await? {
         return Ok(next);
     }
+    let kept = Box::pin(keep(&observed, &mut lived, house, now)).await;
     let outcome = Outcome { failed: work.failed.as_ref(), route: route.failed.as_ref(), lived: Some(&lived) };
     let status = status(&observed, &wanted, &plan, outcome, now);
     let urgency = if work.failed.is_some() || route.failed.is_some() {
@@ -88,11 +90,33 @@ pub(crate) async fn reconcile<K: Companion>(object: Arc<K>, house: &House<K>) ->
     if let Some(left) = house.kit.say(observed.object.as_ref(), &observed.status, status, urgency, said).await? {
         return Ok(Next::After(left));
     }
-    match work.failed.or(route.failed) {
-        Some((_, error)) => Err(error),
-        None if work.next == Next::Wait => Ok(sooner(route.next, &lived, now)),
-        None => Ok(sooner(work.next, &lived, now)),
+    let failed = work.failed.or(route.failed).map(|(_, error)| error);
+    if let Some(error) = failed.or(kept.failed) {
+        return Err(error);
     }
+    let next = [work.next, route.next, kept.next].into_iter().find(|next| *next != Next::Wait);
+    Ok(sooner(next.unwrap_or(Next::Wait), &lived, now))
+}
+
+/// Keeps the pod from drains for as long as it is busy. It never moves by itself: where a companion stands is decided by who
+/// has its volume.
+async fn keep<K: Companion>(observed: &Observed<K>, lived: &mut Lived, house: &House<K>, now: Timestamp) -> Kept {
+    let nothing = Kept { failed: None, next: Next::Wait, moving: Moving::Stays };
+    // Without a pod there is nothing to take away: a budget goes with the pod that it was made for.
+    let Some(pod) = observed.pod.as_deref() else { return nothing };
+    let Some(mark) = pod.labels().get(K::WORDS.mark) else { return nothing };
+    lived.guard = lived.guard.map(|guard| Guard { move_when_idle: false, ..guard });
+    let Said { life, conditions, observed_generation, .. } = K::said(&observed.status);
+    let stored = Stored { life, conditions, generation: *observed_generation };
+    let (namespace, name) = (observed.object.namespace().unwrap_or_default(), observed.object.name_any());
+    let subject = Subject {
+        namespace: &namespace,
+        name: &pod.name_any(),
+        pod: Some(pod),
+        label: (K::WORDS.mark, mark),
+        annotation: (K::WORDS.mark, &name),
+    };
+    protection::keep(subject, stored, lived, &house.stores.protection, &house.kit.writer, now).await
 }
 
 /// Has the server asked whether it is used, and decides what becomes of it.

@@ -14,6 +14,7 @@ use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
 use carrel_runtime::scope::Scope;
 use carrel_runtime::wake::{Wake, wakes};
+use carrel_server::protection::Shelves;
 use carrel_server::servers::{Marks, Servers, ServersFeed};
 use carrel_server::slim_pod::SlimPod;
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -48,13 +49,14 @@ impl Feeds {
     }
 
     pub(crate) fn stores(&self, bounds: Bounds, servers: Servers) -> Stores {
-        let Servers { services, routes, nodes, .. } = servers;
+        let Servers { services, routes, nodes, budgets, .. } = servers;
         Stores {
             notebooks: self.notebooks.store(),
             stateful_sets: self.stateful_sets.store(),
             services,
             pods: self.pods.store(),
             bounds,
+            protection: Shelves { budgets, nodes: nodes.clone() },
             nodes,
             routes,
             evidence: self.evidence.clone(),
@@ -69,7 +71,7 @@ impl Feeds {
         self.pods.listen(wakes(wake.clone(), named));
         // It concerns the pods on it.
         let (pods, wake) = (self.pods.store(), wake.clone());
-        servers.on_loss(move |node| {
+        servers.on_turn(move |node| {
             let on_it = |pod: &&Arc<SlimPod>| pod.spec.node_name == node.metadata.name;
             for key in pods.state().iter().filter(on_it).filter_map(|pod| named(pod)) {
                 wake.send(key);
@@ -80,6 +82,7 @@ impl Feeds {
     /// What must be forgotten with an object: a reconcile is not called for one that is gone.
     pub(crate) fn forget(&mut self, house: &Arc<House>, servers: &mut ServersFeed) {
         self.stateful_sets.forget_in(house.kit.writer.ledger());
+        self.pods.forget_in(house.kit.writer.ledger());
         servers.forget_in(house.kit.writer.ledger());
         // Once there is a pod, what kept it from being made is over; and what was said of a pod that is gone.
         let evidence = self.evidence.clone();

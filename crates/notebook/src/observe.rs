@@ -10,6 +10,7 @@ use carrel_runtime::child::{Child, Owner};
 use carrel_runtime::evidence::Evidence;
 use carrel_runtime::shelf::{Shelf, Shelved};
 use carrel_server::holders::Holder;
+use carrel_server::protection::Shelves;
 use carrel_server::route::{ObservedRoute, Place, Routes};
 use carrel_server::slim_node::SlimNode;
 use carrel_server::slim_pod::SlimPod;
@@ -83,6 +84,8 @@ pub struct Stores {
     pub pods: Shelf<SlimPod>,
     /// Nodes; none where they are not watched.
     pub nodes: Shelf<SlimNode>,
+    /// Budgets of busy pods, and their nodes.
+    pub protection: Shelves,
     /// What bounds each namespace.
     pub bounds: Bounds,
     /// What Events say of StatefulSets.

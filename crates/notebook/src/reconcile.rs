@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use carrel_api::notebook::{Notebook, NotebookStatus};
-use carrel_api::vocabulary::{ODH_RESTART, RESTART_REQUESTED};
+use carrel_api::vocabulary::{NOTEBOOK, ODH_RESTART, RESTART_REQUESTED};
 use carrel_runtime::Key;
 use carrel_runtime::apply::{Applied, WriteError, Writer};
 use carrel_runtime::child::Owner;
@@ -12,6 +12,7 @@ use carrel_runtime::ledger::IN_FLIGHT;
 use carrel_runtime::notice::{Notice, Tone};
 use carrel_runtime::runner::Next;
 use carrel_server::life::{Lived, Lives, Stored, sooner};
+use carrel_server::protection::{self, Kept, Subject};
 use carrel_server::route::{self, look};
 use carrel_server::work::Work;
 use jiff::Timestamp;
@@ -23,11 +24,11 @@ use tracing::{debug, error, info};
 
 use crate::Settings;
 use crate::asked::asked;
-use crate::children::Children;
+use crate::children::{Children, POD_NAME};
 use crate::judge::judge;
 use crate::names::child_name;
 use crate::notices::notices;
-use crate::observe::{Observed, Stores};
+use crate::observe::{Observed, Stores, pod_name};
 use crate::plan::{Act, Cause, Kind, Plan, Restart, lint, plan};
 use crate::resolve::{Refusal, Resolved, resolve};
 use crate::status::{Outcome, may_wait, status};
@@ -66,9 +67,14 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
     }
     let route = write_route(&mut observed, &resolved, &mut plan, house).await;
     let now = (house.kit.clock)();
-    let lived = live(&observed, &resolved, house, now);
+    let mut lived = live(&observed, &resolved, house, now);
     if let Some(next) = house.lives.act(observed.notebook.as_ref(), &lived, &house.kit.writer).await? {
         return Ok(next);
+    }
+    let kept = Box::pin(keep(&observed, &mut lived, house, now)).await;
+    let writer = &house.kit.writer;
+    if Box::pin(protection::moves(observed.notebook.as_ref(), &kept.moving, &house.lives, writer)).await? {
+        return Ok(Next::After(IN_FLIGHT));
     }
     let outcome = Outcome { failed: work.failed.as_ref(), route: route.failed.as_ref(), lived: Some(&lived) };
     let status = status(&observed, &resolved, &plan, outcome, now);
@@ -83,15 +89,33 @@ pub(crate) async fn reconcile(notebook: Arc<Notebook>, house: &House) -> Result<
         house.lives.said(observed.notebook.as_ref(), &lived);
         told(before, after).into_iter().chain(lived.notices.iter().cloned()).collect()
     };
-    let said = house.kit.say(observed.notebook.as_ref(), &observed.status, status, urgency, told).await?;
+    let said = Box::pin(house.kit.say(observed.notebook.as_ref(), &observed.status, status, urgency, told)).await?;
     if let Some(left) = said {
         return Ok(Next::After(left));
     }
-    match work.failed.or(route.failed) {
-        Some((_, error)) => Err(error),
-        None if work.next == Next::Wait => Ok(sooner(route.next, &lived, now)),
-        None => Ok(sooner(work.next, &lived, now)),
+    let failed = work.failed.or(route.failed).map(|(_, error)| error);
+    if let Some(error) = failed.or(kept.failed) {
+        return Err(error);
     }
+    let next = [work.next, route.next, kept.next].into_iter().find(|next| *next != Next::Wait);
+    Ok(sooner(next.unwrap_or(Next::Wait), &lived, now))
+}
+
+/// Keeps the pod from drains for as long as it is busy.
+async fn keep(observed: &Observed, lived: &mut Lived, house: &House, now: Timestamp) -> Kept {
+    let NotebookStatus { life, conditions, observed_generation, .. } = &observed.status;
+    let stored = Stored { life, conditions, generation: *observed_generation };
+    let notebook = observed.notebook.as_ref();
+    let (namespace, name) = (notebook.namespace().unwrap_or_default(), notebook.name_any());
+    let pod_name = pod_name(&child_name(&name));
+    let subject = Subject {
+        namespace: &namespace,
+        name: &pod_name,
+        pod: observed.pod.as_deref(),
+        label: (POD_NAME, &pod_name),
+        annotation: (NOTEBOOK, &name),
+    };
+    protection::keep(subject, stored, lived, &house.stores.protection, &house.kit.writer, now).await
 }
 
 /// Has the server asked whether it is used, and decides what becomes of it.

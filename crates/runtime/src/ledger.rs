@@ -118,6 +118,13 @@ impl Ledger {
         self.entries().get(&(kind, key.clone())).is_some_and(|entry| entry.since.elapsed() <= IN_FLIGHT)
     }
 
+    /// Whether the cache, which holds this version of an object, has yet to show a write of it that was answered lately.
+    pub fn is_behind(&self, kind: &'static str, key: &Key, uid: &str, version: &str) -> bool {
+        let entries = self.entries();
+        let entry = entries.get(&(kind, key.clone())).filter(|entry| entry.uid == uid);
+        entry.is_some_and(|entry| is_older(version, &entry.version) && entry.since.elapsed() <= IN_FLIGHT)
+    }
+
     /// A write was answered with this uid and resourceVersion.
     pub fn wrote(&self, kind: &'static str, key: &Key, uid: &str, version: &str, hash: &str) {
         self.entries().insert((kind, key.clone()), Entry::new(uid, version, hash));

@@ -12,8 +12,9 @@
 //! | [`work`] | what became of a plan |
 //! | [`conditions`] | the conditions of a server, out of the one thing that is said of it |
 //! | [`life`] | whether a server is used, what its policies make of that, and how that is said |
+//! | [`protection`] | how a busy server is kept from drains, and moves from a node that is to go |
 //! | [`route`] | how a server is reached from outside: Istio's, the Gateway API's or Kubernetes' own kind of route |
-//! | [`servers`] | the watches of Services, routes and nodes, once for all controllers |
+//! | [`servers`] | the watches of Services, routes, budgets and nodes, once for all controllers |
 
 pub mod conditions;
 pub mod holders;
@@ -21,6 +22,7 @@ pub mod kind;
 pub mod life;
 pub mod pod;
 pub mod pod_spec;
+pub mod protection;
 mod refusal;
 pub mod rejection;
 pub mod route;

@@ -1,4 +1,4 @@
-//! What all controllers of servers look at: Services, routes, nodes, and Events of pods. Watched once for a process.
+//! What all controllers of servers look at: Services, routes, budgets of busy pods, nodes, and Events of pods. Watched once for a process.
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use carrel_runtime::shelf::Shelf;
 use carrel_runtime::wake::Wake;
 use futures::future::{BoxFuture, OptionFuture, join_all};
 use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::ObjectRef;
@@ -35,6 +36,8 @@ pub struct Servers {
     pub routes: Routes,
     /// Nodes; none where they are not watched.
     pub nodes: Shelf<SlimNode>,
+    /// Budgets of pods that Carrel made.
+    pub budgets: Shelf<PodDisruptionBudget>,
     watch_nodes: bool,
     heard: watch::Receiver<bool>,
 }
@@ -43,6 +46,7 @@ impl Servers {
     /// Waits until the Events that were there at first are heard, and the caches were filled once, or it is known that the cluster lacks the kind of the routes.
     pub async fn wait_until_ready(&self) -> Option<()> {
         self.services.wait_until_ready().await.ok()?;
+        self.budgets.wait_until_ready().await.ok()?;
         if self.watch_nodes {
             self.nodes.wait_until_ready().await.ok()?;
         }
@@ -68,6 +72,7 @@ pub struct ServersFeed {
     services: Feed<Service>,
     routes: RouteFeed,
     nodes: Feed<SlimNode>,
+    budgets: Feed<PodDisruptionBudget>,
     watch_nodes: bool,
     came_or_went: Vec<Callback>,
     hearing: Hearing,
@@ -87,6 +92,7 @@ impl ServersFeed {
             services: Feed::new("services", health),
             routes: RouteFeed::new(routing, health),
             nodes: Feed::new("nodes", of_nodes),
+            budgets: Feed::new("poddisruptionbudgets", health),
             watch_nodes,
             came_or_went: Vec::new(),
             hearing,
@@ -103,16 +109,18 @@ impl ServersFeed {
             services: self.services.store(),
             routes: self.routes.routes(),
             nodes: self.nodes.store(),
+            budgets: self.budgets.store(),
             watch_nodes: self.watch_nodes,
             heard: self.told.subscribe(),
         }
     }
 
-    /// Adds what is told of a node that is lost, or back. All else of nodes is in the scheduler's own words.
-    pub fn on_loss(&mut self, tell: impl Fn(&SlimNode) + Send + Sync + 'static) {
+    /// Adds what is told of a node that is lost, or back; or that is to go, or stays. All else of nodes is in the scheduler's
+    /// own words.
+    pub fn on_turn(&mut self, tell: impl Fn(&SlimNode) + Send + Sync + 'static) {
         self.nodes.listen(move |change| {
             let Change::Applied { old: Some(old), new } = change else { return };
-            if old.is_lost() != new.is_lost() {
+            if (old.is_lost(), old.is_going()) != (new.is_lost(), new.is_going()) {
                 tell(new);
             }
         });
@@ -133,6 +141,7 @@ impl ServersFeed {
     /// What the ledger knows of an object goes with it.
     pub fn forget_in(&mut self, ledger: &Arc<Ledger>) {
         self.services.forget_in(ledger);
+        self.budgets.forget_in(ledger);
         self.routes.forget_in(ledger);
     }
 
@@ -154,11 +163,13 @@ impl ServersFeed {
 
     /// Runs the watches. Never ends.
     pub async fn watch(self, client: &Client, scope: &Scope, metrics: &Arc<Metrics>) {
-        let Self { services, routes, mut nodes, watch_nodes, came_or_went, hearing, heard, told, ears, ready } = self;
+        let Self { services, routes, mut nodes, budgets, watch_nodes, came_or_went, hearing, heard, told, ears, ready } =
+            self;
         let all = watcher(Api::<SlimNode>::all(client.clone()), everything()).default_backoff();
         let nodes = watch_nodes.then(|| nodes.run(all, metrics.clone()));
         tokio::join!(
             scope.watch(services, client, everything().labels(&ours()), metrics),
+            scope.watch(budgets, client, everything().labels(&ours()), metrics),
             OptionFuture::from(nodes),
             async {
                 join_all(ready).await;
@@ -181,6 +192,7 @@ where
     F: Fn(&ObjectMeta) + Send + Sync + 'static,
 {
     feed.services.listen(states(tell()));
+    feed.budgets.listen(states(tell()));
     feed.routes.listen(tell());
 }
 

@@ -49,11 +49,29 @@ pub struct SlimNodeStatus {
 /// Kubernetes' own mark of a cordoned node, which says nothing more.
 const CORDONED: &str = "node.kubernetes.io/unschedulable";
 
+/// Taints of a node that is to go, with what they mean. Those of who is to go say more than that of a cordon, which stands
+/// last, and which some set without `spec.unschedulable`.
+const GOING: &[(&str, &str)] = &[
+    ("ToBeDeletedByClusterAutoscaler", "is being removed by the cluster autoscaler"),
+    ("karpenter.sh/disrupted", "is being replaced or removed by Karpenter"),
+    // Before Karpenter 1.0.
+    ("karpenter.sh/disruption", "is being replaced or removed by Karpenter"),
+    (CORDONED, "is cordoned"),
+];
+
 impl SlimNode {
     /// Whether the control plane has lost it: its kubelet does not report any more.
     pub fn is_lost(&self) -> bool {
         let ready = self.status.conditions.iter().find(|condition| condition.type_ == "Ready");
         ready.is_some_and(|ready| ready.status == "Unknown")
+    }
+
+    /// Why its pods are to leave it, if they are: in words that follow its name. That a node takes no new pods is all that
+    /// a drain shows of itself.
+    pub fn is_going(&self) -> Option<&'static str> {
+        let has = |key: &str| self.spec.taints.iter().any(|taint| taint.key == key);
+        let tainted = GOING.iter().find(|(key, _)| has(key)).map(|(_, words)| *words);
+        tainted.or(self.spec.unschedulable.then_some("is cordoned"))
     }
 
     /// The taints that keep a pod with these tolerations away, as `key=value` or `key`.
@@ -84,6 +102,21 @@ fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_node_that_is_to_go_shows_by_its_cordon_or_its_taints() {
+        let said = |spec: &str| {
+            let node: SlimNode = serde_saphyr::from_str(&format!("{{metadata: {{}}, spec: {spec}}}")).unwrap();
+            node.is_going()
+        };
+        assert_eq!(said("{}"), None);
+        assert_eq!(said("{taints: [{key: gpu, effect: NoSchedule}]}"), None);
+        assert_eq!(said("{unschedulable: true}"), Some("is cordoned"));
+        let both = "{unschedulable: true, taints: [{key: node.kubernetes.io/unschedulable, effect: NoSchedule},
+            {key: ToBeDeletedByClusterAutoscaler, effect: NoSchedule}]}";
+        assert_eq!(said(both), Some("is being removed by the cluster autoscaler"));
+        assert!(said("{taints: [{key: karpenter.sh/disrupted, effect: NoSchedule}]}").unwrap().contains("Karpenter"));
+    }
 
     #[test]
     fn a_taint_keeps_away_who_does_not_tolerate_it() {

@@ -97,7 +97,9 @@ async fn it_does_what_it_does_with_exactly_its_rules() -> Result<()> {
         ["update", "notebooks"],
         ["get", "persistentvolumes"],
         ["update", "volumerequests"],
-        ["patch", "pods"],
+        ["update", "pods"],
+        ["patch", "pods/status"],
+        ["update", "poddisruptionbudgets"],
     ] {
         let answer = Command::new(given("KUBECTL")?)
             .args(["--kubeconfig", &kubeconfig, "auth", "can-i"])

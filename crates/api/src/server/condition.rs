@@ -18,6 +18,12 @@ pub const ACTIVITY_UNKNOWN: &str = "ActivityUnknown";
 /// Condition type: something that the owner asks for by annotations is not done; the message says what and why. Absent otherwise.
 pub const WISH_REFUSED: &str = "WishRefused";
 
+/// Condition type: the node of the server's pod is to go, so that the pod will end; the message says when, and what becomes of what
+/// runs in it. Absent otherwise. The API server tells nobody of an eviction that it refused, so a drain shows by its cordon.
+pub const DISRUPTION_PENDING: &str = "DisruptionPending";
+/// Condition type: the server is busy, and should be kept from drains, but is not; the message says why. Absent otherwise.
+pub const NOT_PROTECTED: &str = "NotProtected";
+
 /// A condition of a server. Unlike Kubernetes' own, reason and message may be absent: Kubeflow's web app shows the
 /// first condition that has a reason, and fails on one that has a reason but no message.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]

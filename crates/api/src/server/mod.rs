@@ -5,7 +5,9 @@ mod condition;
 mod reason;
 mod said;
 
-pub use condition::{ACTIVITY_UNKNOWN, Condition, READY, ROUTED, STOP_PENDING, STOPPED, WISH_REFUSED};
+pub use condition::{
+    ACTIVITY_UNKNOWN, Condition, DISRUPTION_PENDING, NOT_PROTECTED, READY, ROUTED, STOP_PENDING, STOPPED, WISH_REFUSED,
+};
 pub use reason::{Phase, Reason};
 pub use said::Said;
 pub(crate) use said::schema;

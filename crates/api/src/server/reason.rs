@@ -63,6 +63,8 @@ reasons! {
         RouteApiMissing = "Only of `Routed`: the cluster lacks the kind of the chosen route; the message names the CRD. The route is made when it appears.",
         NobodyCanTell = "Only of `ActivityUnknown`: the server does not tell whether it is used; the message has what came back. It is never stopped for being idle so.",
         NotGranted = "Only of `WishRefused`: what an annotation asks for is not done; the message says which and why, and what is allowed.",
+        NodeCordoned = "Only of `DisruptionPending`: the pod's node takes no new pods (a cordon, a drain, an autoscaler that removes it), and the pod ends when the node is drained; the message says whether it is kept until then, and until when. It starts again on another node.",
+        MovesWhenIdle = "Only of `DisruptionPending`: the pod's node is to go and the server is used, or was when that began; the message says until when at most it is kept. Once nobody uses it, Carrel ends the pod, which starts on another node.",
         RouteEnding = "Only of `Routed`: somebody deletes the route, and another is made when it is gone.",
     }
 }

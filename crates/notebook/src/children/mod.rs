@@ -35,7 +35,7 @@ pub fn children(resolved: &Resolved) -> Children {
     }
 }
 
-pub(crate) use pod::pod;
+pub(crate) use pod::{POD_NAME, pod};
 
 fn route(resolved: &Resolved) -> Option<Route> {
     let routed = resolved.route.as_ref()?.as_ref().ok()?;

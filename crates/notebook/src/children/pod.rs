@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use crate::observe::pod_name;
 
 /// Kubernetes' labels of a StatefulSet's pod.
-const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
+pub(crate) const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
 const POD_INDEX: &str = "apps.kubernetes.io/pod-index";
 
 /// The pod that this StatefulSet's controller would make.

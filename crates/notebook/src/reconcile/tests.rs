@@ -12,6 +12,7 @@ use carrel_runtime::presence::Presence;
 use carrel_runtime::process::Health;
 use carrel_runtime::shelf::ShelfWriter as StoreWriter;
 use carrel_runtime::wake::queue;
+use carrel_server::protection::Shelves;
 use carrel_server::route::{RouteStore, Routes};
 use carrel_server::slim_pod::SlimPod;
 use http::{Method, Request, Response, StatusCode};
@@ -71,6 +72,10 @@ impl Desk {
             pods: pods.as_reader(),
             bounds: BoundsFeed::new(&Health::default()).bounds(),
             nodes: StoreWriter::default().as_reader(),
+            protection: Shelves {
+                budgets: StoreWriter::default().as_reader(),
+                nodes: StoreWriter::default().as_reader(),
+            },
             routes: Routes::off(),
             evidence: Arc::default(),
         };

@@ -52,7 +52,7 @@ pub struct Stored<'a> {
 }
 
 /// How long an answer that is waited for may take, before it is asked for again.
-const ANSWER: Duration = Duration::from_secs(30);
+pub const ANSWER: Duration = Duration::from_secs(30);
 
 /// The longest time until the next look: what waits for days is looked at now and then, should the wall clock be set.
 const LONGEST: Duration = Duration::from_hours(1);
@@ -108,6 +108,11 @@ impl Lives {
         if let Some(cause) = lived.cancelled {
             self.counts.cancelled(&server(object), cause);
         }
+    }
+
+    /// Has a server asked before all others; its answer wakes its key, news or not.
+    pub fn ask<K: Resource<DynamicType = ()>>(&self, object: &K) {
+        self.monitor.ask(&server(object));
     }
 
     /// What is heard of a server of this kind, and what changes in the policies that hold for it, wakes its key.

@@ -4,7 +4,7 @@
 mod act;
 mod asked;
 mod counts;
-mod said;
+pub(crate) mod said;
 mod stops;
 
 use std::collections::BTreeMap;
@@ -12,12 +12,12 @@ use std::collections::BTreeMap;
 use carrel_activity::contract::{Act, Decision, Facts, Pod, decide};
 use carrel_activity::judge::Judged;
 use carrel_activity::policy::Effective;
-use carrel_api::activity::{Activity, Life, StopCause};
+use carrel_api::activity::{Activity, Life, StopCause, Verdict};
 use carrel_api::server::Condition;
 use carrel_runtime::notice::Notice;
 use jiff::Timestamp;
 
-pub use act::{Lives, Stored, sooner};
+pub use act::{ANSWER, Lives, Stored, sooner};
 pub use asked::{Asked, subject};
 pub use counts::Counts;
 pub use stops::{started_again, stopped, stopped_by_carrel};
@@ -58,8 +58,19 @@ pub struct Lived {
     pub cancelled: Option<StopCause>,
     /// Until when it is kept from drains.
     pub protect_until: Option<Timestamp>,
+    /// What else decides how it is kept, and whether it moves; `None` while the policies are not known, when all stays as it is.
+    pub guard: Option<Guard>,
     /// When to look again, if nothing happens before.
     pub next: Option<Timestamp>,
+}
+
+/// What decides, beside the verdict, how a server is kept on its node and whether it moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// Whether the policy moves it from a cordoned node once it is idle.
+    pub move_when_idle: bool,
+    /// What this process last heard of it since it started, and when.
+    pub heard: Option<(Verdict, Timestamp)>,
 }
 
 /// Decides what becomes of a server.
@@ -85,7 +96,11 @@ pub fn live(known: &Known<'_>) -> Lived {
     });
     let (conditions, notices) = said::said(known, effective, &decision);
     let Decision { activity, act, cancelled, protect_until, next, .. } = decision;
-    Lived { life: Life { activity, last_stop }, conditions, notices, act, cancelled, protect_until, next }
+    let guard = Some(Guard {
+        move_when_idle: effective.protect_busy.section.move_when_idle,
+        heard: known.heard.filter(|_| known.started.is_some()).map(|heard| (heard.verdict, heard.at)),
+    });
+    Lived { life: Life { activity, last_stop }, conditions, notices, act, cancelled, protect_until, guard, next }
 }
 
 #[cfg(test)]

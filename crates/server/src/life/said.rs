@@ -4,14 +4,16 @@ use carrel_activity::contract::Decision;
 use carrel_activity::policy::Effective;
 use carrel_activity::way::Way;
 use carrel_api::activity::PendingStop;
-use carrel_api::server::{ACTIVITY_UNKNOWN, Condition, Reason, STOP_PENDING, WISH_REFUSED};
+use carrel_api::server::{
+    ACTIVITY_UNKNOWN, Condition, DISRUPTION_PENDING, NOT_PROTECTED, Reason, STOP_PENDING, WISH_REFUSED,
+};
 use carrel_runtime::notice::{Notice, Tone};
 
 use super::Known;
 use crate::conditions::truth;
 
 /// The conditions that speak of a server's life.
-const OURS: &[&str] = &[STOP_PENDING, ACTIVITY_UNKNOWN, WISH_REFUSED];
+const OURS: &[&str] = &[STOP_PENDING, ACTIVITY_UNKNOWN, WISH_REFUSED, DISRUPTION_PENDING, NOT_PROTECTED];
 
 /// The conditions of before, where nothing can be decided.
 pub(super) fn kept(known: &Known<'_>) -> Vec<Condition> {
@@ -65,7 +67,7 @@ fn announced(pending: &PendingStop) -> String {
     format!("It will be stopped at {:.0}: {}", pending.at, pending.cause.sentence())
 }
 
-fn condition(type_: &str, reason: &str, message: String) -> Condition {
+pub(crate) fn condition(type_: &str, reason: &str, message: String) -> Condition {
     Condition {
         type_: type_.to_owned(),
         status: truth(true),
@@ -75,6 +77,6 @@ fn condition(type_: &str, reason: &str, message: String) -> Condition {
     }
 }
 
-fn notice(tone: Tone, reason: &'static str, message: &str) -> Notice {
+pub(crate) fn notice(tone: Tone, reason: &'static str, message: &str) -> Notice {
     Notice { tone, reason: reason.into(), message: message.to_owned() }
 }
