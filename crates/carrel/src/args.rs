@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::activity::ActivityArgs;
 use crate::companions::CompanionArgs;
+use crate::drain_plan::DrainPlanArgs;
 use crate::routing::RoutingArgs;
 use crate::volumes::VolumesArgs;
 
@@ -25,6 +26,8 @@ pub(crate) enum Command {
     Controllers(Box<ControllersArgs>),
     /// List claims that no pod mounts for long: forgotten, it may be. Nothing is deleted.
     Volumes(VolumesArgs),
+    /// List the servers on a node: which hold it against a drain, why and until when, and which may go. Nothing is changed.
+    DrainPlan(DrainPlanArgs),
     /// Print the CustomResourceDefinitions as YAML, for `kubectl apply -f -`.
     Crds,
     /// Print what the reasons of conditions mean, as a page in Markdown.
@@ -156,6 +159,7 @@ mod tests {
             (["carrel", "controllers", "--forgotten-after=1mo"], "must be a time span such as 30m, 12h, 2w or 1d12h"),
             (["carrel", "volumes", "--unused-for=-3d"], "must not be negative"),
             (["carrel", "volumes", "--output=xml"], "possible values: table, json"),
+            (["carrel", "drain-plan", "--output=json"], "required arguments were not provided"),
         ] {
             let error = Args::try_parse_from(args).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

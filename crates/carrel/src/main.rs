@@ -7,6 +7,7 @@ mod client;
 mod companions;
 mod controllers;
 mod docs;
+mod drain_plan;
 mod logs;
 mod routing;
 mod volumes;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Controllers(args) => controllers::run(*args).map_err(|error| error.to_string()),
         Command::Volumes(args) => volumes::run(&args).map_err(|error| error.to_string()),
+        Command::DrainPlan(args) => drain_plan::run(&args).map_err(|error| error.to_string()),
         Command::Crds => docs::crds().map_err(|error| error.to_string()),
         Command::Reasons => docs::reasons().map_err(|error| error.to_string()),
         Command::Metrics => docs::metrics().map_err(|error| error.to_string()),

@@ -1,0 +1,101 @@
+//! `carrel drain-plan`: which servers hold a node, why and until when, and which may go. It changes nothing.
+
+mod read;
+mod rows;
+mod table;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use kube::Client;
+
+use crate::client::{ConfigError, config};
+use read::{Found, ReadError};
+use rows::{Row, rows};
+
+#[derive(Debug, Args)]
+pub(crate) struct DrainPlanArgs {
+    /// The node.
+    node: String,
+
+    /// The kubeconfig file; $KUBECONFIG, ~/.kube/config or the pod's ServiceAccount if absent.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+
+    /// The context of the kubeconfig to use; its current one if absent.
+    #[arg(long)]
+    context: Option<String>,
+
+    /// How they are printed.
+    #[arg(short, long, default_value = "table", value_enum, value_name = "FORMAT")]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Output {
+    /// A line a server, for people; those that hold the node first.
+    Table,
+    /// A JSON array, for machines.
+    Json,
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PlanError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("can't make a client from the kubeconfig: {0}")]
+    Client(#[from] Box<kube::Error>),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("can't write the plan: {0}")]
+    Write(#[from] io::Error),
+}
+
+/// Prints the plan.
+pub(crate) fn run(args: &DrainPlanArgs) -> Result<(), PlanError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let found = runtime.block_on(async {
+        let config = config(args.kubeconfig.as_deref(), args.context.as_deref()).await?;
+        let client = Client::try_from(config).map_err(Box::new)?;
+        Ok::<_, PlanError>(read::read(&client, &args.node).await?)
+    })?;
+    let rows = rows(&found);
+    let mut out = io::stdout().lock();
+    let printed = match args.output {
+        Output::Json => serde_json::to_string_pretty(&rows).map_err(io::Error::other)? + "\n",
+        Output::Table if rows.is_empty() => String::new(),
+        Output::Table => table::table(&rows, Timestamp::now()),
+    };
+    match out.write_all(printed.as_bytes()) {
+        // Whoever reads has enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+        written => written?,
+    }
+    // Beside the plan, so that what reads the plan has nothing else in it.
+    eprintln!("{}", sum(&rows, &found, &args.node));
+    Ok(())
+}
+
+/// What was found, in a sentence.
+fn sum(rows: &[Row], found: &Found, node: &str) -> String {
+    let going = found.node.is_going().unwrap_or("takes new pods still: kubectl cordon it first");
+    let held = rows.iter().filter(|row| row.is_held()).count();
+    // Whoever holds it without an end holds it for longer than all that have one.
+    let ends: Option<Vec<_>> = rows.iter().filter(|row| row.is_held()).map(|row| row.until).collect();
+    let until = match ends.as_ref().and_then(|ends| ends.iter().max()) {
+        Some(last) => format!(", the last until {last:.0} at most"),
+        None => String::new(),
+    };
+    let others = match found.others {
+        0 => String::new(),
+        1 => "; 1 pod on it is not Carrel's, and not listed".to_owned(),
+        many => format!("; {many} pods on it are not Carrel's, and not listed"),
+    };
+    format!("{held} of the {} servers on the node {node} hold it{until}. The node {going}{others}", rows.len())
+}
+
+#[cfg(test)]
+mod tests;

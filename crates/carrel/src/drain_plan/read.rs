@@ -1,0 +1,123 @@
+//! Reads what the plan is made of: the pods of the node, whose they are, and the budgets around them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+
+use carrel_api::activity::Life;
+use carrel_api::notebook::Notebook;
+use carrel_api::pvc_viewer::PvcViewer;
+use carrel_api::server::Condition;
+use carrel_api::tensorboard::Tensorboard;
+use carrel_api::vocabulary::server_of;
+use carrel_runtime::Key;
+use carrel_server::slim_node::SlimNode;
+use carrel_server::slim_pod::SlimPod;
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::api::{Api, ListParams};
+use kube::{Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+
+/// What was read.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) node: SlimNode,
+    /// The servers' pods on the node.
+    pub(super) servers: Vec<Server>,
+    /// Pods on it that are nobody's server, and that a drain ends.
+    pub(super) others: usize,
+    /// Budgets by namespace.
+    pub(super) budgets: BTreeMap<String, Vec<PodDisruptionBudget>>,
+}
+
+/// A server's pod.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) kind: &'static str,
+    pub(super) name: String,
+    pub(super) pod: SlimPod,
+    pub(super) life: Life,
+    pub(super) conditions: Vec<Condition>,
+}
+
+/// Something can't be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadError {
+    #[error("there is no node {0}; kubectl get nodes lists them")]
+    NoNode(String),
+    #[error("not allowed to read {what}: {message}; ask the cluster's admin")]
+    Forbidden { what: String, message: String },
+    #[error("can't read {what}: {source}")]
+    Failed { what: String, source: Box<kube::Error> },
+}
+
+fn failed(what: &str) -> impl Fn(kube::Error) -> ReadError {
+    move |error| match error {
+        kube::Error::Api(status) if status.is_forbidden() => {
+            ReadError::Forbidden { what: what.to_owned(), message: status.message.clone() }
+        }
+        error => ReadError::Failed { what: what.to_owned(), source: Box::new(error) },
+    }
+}
+
+/// Reads the pods first: a budget that is made meanwhile is seen.
+pub(super) async fn read(client: &Client, node: &str) -> Result<Found, ReadError> {
+    let nodes: Api<SlimNode> = Api::all(client.clone());
+    let found = nodes.get_opt(node).await.map_err(failed("nodes"))?;
+    let mut found = Found { node: found.ok_or_else(|| ReadError::NoNode(node.to_owned()))?, ..Found::default() };
+    let pods: Api<SlimPod> = Api::all(client.clone());
+    let here =
+        ListParams::default().fields(&format!("spec.nodeName={node},status.phase!=Succeeded,status.phase!=Failed"));
+    for pod in pods.list(&here).await.map_err(failed("the pods of all namespaces"))? {
+        match server_of(pod.labels(), pod.annotations()).map(|(kind, name)| (kind, name.to_owned())) {
+            Some((kind, name)) => {
+                let (life, conditions) =
+                    said(client, kind, &Key::new(pod.namespace().unwrap_or_default(), &name)).await?;
+                found.servers.push(Server { kind, name, pod, life, conditions });
+            }
+            // A drain leaves these where they are.
+            None if is_of_the_node(&pod) => {}
+            None => found.others += 1,
+        }
+    }
+    let namespaces: BTreeSet<_> = found.servers.iter().filter_map(|server| server.pod.namespace()).collect();
+    for namespace in namespaces {
+        let budgets: Api<PodDisruptionBudget> = Api::namespaced(client.clone(), &namespace);
+        let what = format!("the PodDisruptionBudgets of the namespace {namespace}");
+        let all = budgets.list(&ListParams::default()).await.map_err(failed(&what))?;
+        found.budgets.insert(namespace, all.items);
+    }
+    Ok(found)
+}
+
+fn is_of_the_node(pod: &SlimPod) -> bool {
+    let is_mirror = pod.annotation("kubernetes.io/config.mirror").is_some();
+    is_mirror || pod.owner_references().iter().any(|owner| owner.kind == "DaemonSet")
+}
+
+/// What the object of a server says of itself; nothing where it is gone.
+async fn said(client: &Client, kind: &str, key: &Key) -> Result<(Life, Vec<Condition>), ReadError> {
+    let found = match kind {
+        "Notebook" => get::<Notebook>(client, key).await?.and_then(|object| {
+            let status = object.status?.valid()?.clone();
+            Some((status.life, status.conditions))
+        }),
+        "Tensorboard" => get::<Tensorboard>(client, key).await?.and_then(|object| {
+            let said = object.status?.valid()?.said.clone();
+            Some((said.life, said.conditions))
+        }),
+        _ => get::<PvcViewer>(client, key).await?.and_then(|object| {
+            let said = object.status?.valid()?.said.clone();
+            Some((said.life, said.conditions))
+        }),
+    };
+    Ok(found.unwrap_or_default())
+}
+
+async fn get<K>(client: &Client, key: &Key) -> Result<Option<K>, ReadError>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
+{
+    let api: Api<K> = Api::namespaced(client.clone(), &key.namespace);
+    api.get_opt(&key.name).await.map_err(failed(&format!("the {} {key}", K::kind(&()))))
+}
