@@ -11,6 +11,7 @@ mod names;
 mod nodes;
 mod outsiders;
 mod process;
+mod protection;
 mod quota;
 mod reasons;
 mod refusals;
