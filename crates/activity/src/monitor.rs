@@ -1,7 +1,7 @@
 //! From answers to verdicts, for every server that is looked after: what controllers ask, and who is told of news.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use carrel_api::TimeSpan;
 use carrel_api::activity::{Activity, Verdict};
@@ -13,6 +13,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::answers::{Answer, usage};
 use crate::counts::ProbeCounts;
+use crate::history::Scribe;
 use crate::judge::{Judged, Memory, Round, Rules, judge};
 use crate::prober::{AskNow, Asker, Prober, Question, Reach, Server, Settings, Target};
 use crate::table::Table;
@@ -64,6 +65,7 @@ struct Shared {
     longest_gap: TimeSpan,
     /// Whether anybody is asked at all.
     asks: bool,
+    scribe: OnceLock<Scribe>,
 }
 
 /// Who is asked, and what was heard.
@@ -102,8 +104,15 @@ impl Monitor {
         let (usage, usage_feed) = Usage::new(settings.period);
         let seconds = i64::try_from(settings.period.as_secs()).unwrap_or(i64::MAX);
         let longest_gap = TimeSpan::from_secs(seconds.saturating_mul(MISSED_PERIODS).max(1));
-        let shared =
-            Arc::new(Shared { table, cases: Mutex::default(), ears: RwLock::default(), usage, longest_gap, asks });
+        let shared = Arc::new(Shared {
+            table,
+            cases: Mutex::default(),
+            ears: RwLock::default(),
+            usage,
+            longest_gap,
+            asks,
+            scribe: OnceLock::new(),
+        });
         let told = Arc::downgrade(&shared);
         shared.table.on_change(move |server| {
             if let Some(shared) = told.upgrade() {
@@ -117,6 +126,16 @@ impl Monitor {
     /// Adds whom to tell of news of servers of a kind. Called from many tasks; must not block.
     pub fn on_news(&self, kind: &'static str, tell: impl Fn(&Key) + Send + Sync + 'static) {
         self.shared.ears.write().push((kind, Box::new(tell)));
+    }
+
+    /// Has what is heard from now on noted by this one, and no other later.
+    pub fn noted_by(&self, scribe: Scribe) {
+        let _ = self.shared.scribe.set(scribe);
+    }
+
+    /// Who notes what happens, where a history is kept.
+    pub fn scribe(&self) -> Option<&Scribe> {
+        self.shared.scribe.get()
     }
 
     /// Has a server asked from now on as the subject says, or no longer, and answers with the last verdict on this pod. Cheap
@@ -227,6 +246,9 @@ impl Shared {
         if let Some(way) = found {
             let questions = way.questions().to_vec();
             self.table.look_after(server, Some(Target { questions, ..target.clone() }));
+        }
+        if let Some(scribe) = self.scribe.get() {
+            scribe.hear(server, &target.pod_uid, &judged, self.longest_gap);
         }
         let news = self.table.heard_of(server, &target.pod_uid, judged);
         if awaited && !news {

@@ -64,6 +64,12 @@ impl Rulebook {
         let _ = self.0.known.subscribe().wait_for(|known| *known).await;
     }
 
+    /// The labels of a namespace; none where policies are not followed.
+    pub fn labels_of(&self, namespace: &str) -> BTreeMap<String, String> {
+        let found = self.0.namespaces.get(&ObjectRef::new(namespace));
+        found.map(|namespace| namespace.labels().clone()).unwrap_or_default()
+    }
+
     /// The policies.
     pub fn policies(&self) -> Arc<[Named]> {
         self.0.policies.read().clone()

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use carrel_activity::history::JournalError;
 use carrel_runtime::kit::Tools;
 use carrel_runtime::lease::{self, Claim, Keeper};
 use carrel_runtime::metrics::{CountRequests, Metrics};
@@ -38,6 +39,8 @@ pub(crate) enum StartError {
     #[error(transparent)]
     PodSpec(#[from] PodSpecError),
     #[error(transparent)]
+    History(#[from] JournalError),
+    #[error(transparent)]
     Listen(#[from] process::ListenError),
     #[error("the operating system refuses: {0}")]
     System(#[from] std::io::Error),
@@ -52,6 +55,7 @@ pub(crate) fn run(args: ControllersArgs) -> Result<(), StartError> {
 async fn serve(args: ControllersArgs) -> Result<(), StartError> {
     let routing = args.routing.routing()?;
     let defaults = ActivityArgs::defaults();
+    let history = args.activity.history()?;
     let in_cluster = args.kubeconfig.is_none() && std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
     let metrics = Arc::new(Metrics::default());
     let client = client(&args, metrics.clone()).await?;
@@ -112,6 +116,7 @@ async fn serve(args: ControllersArgs) -> Result<(), StartError> {
             via: args.activity.via(in_cluster),
             prober: args.activity.prober(&defaults),
             defaults,
+            history,
         },
     };
     let tools = Tools { client, scope, claim, health: health.clone(), metrics: metrics.clone() };

@@ -8,6 +8,7 @@ mod companions;
 mod controllers;
 mod docs;
 mod drain_plan;
+mod history;
 mod logs;
 mod routing;
 mod volumes;

@@ -20,6 +20,8 @@ use carrel_server::servers::ServersFeed;
 use futures::future::{BoxFuture, OptionFuture, join_all};
 use jiff::SignedDuration;
 
+use crate::history::Kept;
+
 /// The kinds that own routes.
 const OWNERS: &[OwnerKind] = &[
     OwnerKind { group: notebook::crd::GROUP, kind: "Notebook", annotation: NOTEBOOK },
@@ -48,6 +50,7 @@ pub(crate) struct Activity {
     pub(crate) probe: bool,
     pub(crate) via: Via,
     pub(crate) prober: prober::Settings,
+    pub(crate) history: Option<Kept>,
 }
 
 /// Runs the chosen controllers until `end` comes and what was under way is done.
@@ -76,6 +79,9 @@ where
     } else {
         (Monitor::of_nobody(), None)
     };
+    if let Some(history) = &activity.history {
+        monitor.noted_by(history.scribe.clone());
+    }
     let counts = Counts::registered(&tools.metrics, &tools.claim);
     let lives = Lives { rulebook: rulebook.rulebook(), monitor, counts };
     let mut working: Vec<BoxFuture<'static, ()>> = Vec::new();
@@ -119,6 +125,7 @@ where
             metrics.register(|registry| counts = ProbeCounts::registered(registry));
             watch.run(&client, &scope, move || leads.time_left().is_some(), counts)
         });
+        let (settling, last_words) = activity.history.map(|history| history.write(claim.clone())).unzip();
         let claims = claims.map(|claims| claims.watch(&client, &scope, &metrics));
         tokio::select! {
             _ = join_all(working) => {}
@@ -127,7 +134,10 @@ where
             () = rulebook.watch(&client, &scope, &metrics) => {}
             Some(()) = OptionFuture::from(asking) => {}
             Some(()) = OptionFuture::from(claims) => {}
+            Some(()) = OptionFuture::from(settling) => {}
             () = remove_when_leading(claim.clone(), &client, &scope, &routing, OWNERS, &writer) => {}
         }
+        drop(lives);
+        OptionFuture::from(last_words).await;
     }
 }

@@ -1,7 +1,11 @@
 //! A server's pod, as far as it is looked at.
 
+use std::collections::BTreeMap;
+
+use carrel_activity::history::Holds;
 use carrel_runtime::mounts::{SlimVolume, claims};
 use k8s_openapi::api::core::v1::ContainerState;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::Resource;
 use serde::{Deserialize, Serialize};
@@ -33,6 +37,25 @@ pub struct SlimPodSpec {
     /// Its volumes, as far as they are claims.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<SlimVolume>,
+    /// Its containers, without those that run before the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<SlimContainer>,
+}
+
+/// A container of a Pod.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct SlimContainer {
+    /// What it asks for.
+    #[serde(default)]
+    pub resources: SlimResources,
+}
+
+/// What a container asks for.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct SlimResources {
+    /// What is kept for it, by the name of the resource.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub requests: BTreeMap<String, Quantity>,
 }
 
 /// A scheduling gate of a Pod.
@@ -102,6 +125,15 @@ impl SlimPod {
     /// The pod's condition of this type.
     pub fn condition(&self, type_: &str) -> Option<&SlimPodCondition> {
         self.status.conditions.iter().find(|condition| condition.type_ == type_)
+    }
+
+    /// What its containers keep from others.
+    pub fn holds(&self) -> Holds {
+        let mut holds = Holds::default();
+        for (resource, quantity) in self.spec.containers.iter().flat_map(|container| &container.resources.requests) {
+            holds.add(resource, &quantity.0);
+        }
+        holds
     }
 
     /// The names of the claims that it mounts.

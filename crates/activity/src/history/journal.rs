@@ -1,8 +1,9 @@
 //! Writes a history beside whoever notes it: nobody waits for the disk, and a disk that is slow or full costs records only.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::future::Future;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,8 +17,8 @@ use super::{ReadError, Record, of_files, old_of};
 const WAITING: usize = 8_192;
 /// Records that are written at once at most.
 const AT_ONCE: usize = 512;
-/// The least bound that is of use.
-const LEAST: u64 = 64 << 10;
+/// The least bound that is of use, in bytes.
+pub const LEAST: u64 = 64 << 10;
 
 /// Where transitions are noted. Cheap to clone; all clones write to the same file.
 #[derive(Clone, Debug)]
@@ -37,6 +38,14 @@ pub enum JournalError {
         /// Why.
         source: io::Error,
     },
+    /// It can't be written on.
+    #[error("can't write the history {file}: {source}")]
+    Write {
+        /// Which.
+        file: String,
+        /// Why.
+        source: io::Error,
+    },
     /// What is in it can't be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -48,18 +57,15 @@ pub enum JournalError {
 impl Journal {
     /// Opens the history in `path`, which takes at most `bound` bytes on disk: when it takes half of them it becomes `path` with
     /// `.1`, in the place of an older one. Blocks while it reads what is there. The future writes, and ends when the last clone
-    /// of the journal is dropped and all is written. One process at a time may write a file.
+    /// of the journal is dropped and all is written. One process at a time may write a file; another may have written it meanwhile.
     pub fn open(path: &Path, bound: u64) -> Result<(Self, impl Future<Output = ()> + Send + 'static), JournalError> {
         if bound < LEAST {
             return Err(JournalError::TooSmall);
         }
-        let file = path.display().to_string();
-        let book = Book::open(path, bound / 2).map_err(|source| JournalError::Open { file, source })?;
-        let mut carried = Carried::default();
-        of_files(path, None)?.records.iter().for_each(|record| carried.note(record));
+        let writer = Writer::open(path, bound / 2)?;
         let (sender, records) = mpsc::channel(WAITING);
         let lost = Arc::new(AtomicU64::new(0));
-        let writing = write(Writer { book, carried }, records, lost.clone());
+        let writing = write(writer, records, lost.clone());
         Ok((Self { records: sender, lost }, writing))
     }
 
@@ -93,7 +99,7 @@ async fn write(writer: Writer, mut records: mpsc::Receiver<Record>, lost: Arc<At
         writer = Some(mine);
         if let Err(error) = written {
             lost.fetch_add(count, Ordering::Relaxed);
-            tracing::warn!(%error, "the history can't be written");
+            tracing::warn!("{error}");
         }
         let all = lost.load(Ordering::Relaxed);
         if all > told {
@@ -110,7 +116,22 @@ struct Writer {
 }
 
 impl Writer {
-    fn write(&mut self, records: &[Record]) -> io::Result<()> {
+    fn open(path: &Path, half: u64) -> Result<Self, JournalError> {
+        let file = || path.display().to_string();
+        let book = Book::open(path, half).map_err(|source| JournalError::Open { file: file(), source })?;
+        let mut carried = Carried::default();
+        of_files(path, None)?.records.iter().for_each(|record| carried.note(record));
+        Ok(Self { book, carried })
+    }
+
+    fn write(&mut self, records: &[Record]) -> Result<(), JournalError> {
+        if self.book.was_written_by_another() {
+            *self = Self::open(&self.book.path, self.book.half)?;
+        }
+        self.put(records).map_err(|source| JournalError::Write { file: self.book.path.display().to_string(), source })
+    }
+
+    fn put(&mut self, records: &[Record]) -> io::Result<()> {
         let mut lines = Vec::new();
         for record in records {
             let line = record.line();
@@ -153,6 +174,13 @@ impl Book {
         Ok(Self { path: path.to_owned(), file, len: book_len, half })
     }
 
+    /// Whether the file is another one by now, or has other lines in it: a process that led meanwhile wrote it.
+    fn was_written_by_another(&self) -> bool {
+        let here = |data: &Metadata| (data.dev(), data.ino());
+        let (Ok(mine), Ok(there)) = (self.file.metadata(), fs::metadata(&self.path)) else { return true };
+        here(&mine) != here(&there) || there.len() != self.len
+    }
+
     /// Whether so many more bytes go over its half of the bound.
     fn is_full(&self, more: usize) -> bool {
         self.len > 0 && self.len + more as u64 > self.half
@@ -160,11 +188,11 @@ impl Book {
 
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         let written = self.file.write_all(lines);
-        // What was torn on a full disk has a length too, and its line must end.
-        self.len = self.file.metadata().map_or(self.len + lines.len() as u64, |data| data.len());
         if written.is_err() {
             let _ = self.file.write_all(b"\n");
         }
+        // What was torn on a full disk has a length too, and its line must end.
+        self.len = self.file.metadata().map_or(self.len + lines.len() as u64, |data| data.len());
         written
     }
 

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use carrel_api::activity::{Evidence, StopCause, Verdict};
+use carrel_api::vocabulary::LAST_STOP;
+use carrel_runtime::Key;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Holds;
 use crate::judge::Judged;
+use crate::prober;
 
 /// The version of the lines that are written. A reader leaves out lines of a later one.
 const VERSION: u32 = 1;
@@ -92,7 +95,7 @@ pub struct Said {
     /// The server's labels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// The server's annotations that begin with `carrel.dev/`.
+    /// The server's annotations that begin with `carrel.dev/`, but for its last stop.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
     /// The labels of its namespace.
@@ -136,12 +139,35 @@ impl Said {
         annotations: &BTreeMap<String, String>,
         namespace_labels: &BTreeMap<String, String>,
     ) -> Self {
-        let ours = annotations.iter().filter(|(key, _)| key.starts_with(OURS));
         Self {
             labels: labels.clone(),
-            annotations: ours.map(|(key, value)| (key.clone(), value.clone())).collect(),
+            annotations: ours(annotations).map(|(key, value)| (key.clone(), value.clone())).collect(),
             namespace_labels: namespace_labels.clone(),
         }
+    }
+
+    /// Whether it is what is kept of these.
+    pub fn is(
+        &self,
+        labels: &BTreeMap<String, String>,
+        annotations: &BTreeMap<String, String>,
+        namespace_labels: &BTreeMap<String, String>,
+    ) -> bool {
+        self.labels == *labels
+            && self.namespace_labels == *namespace_labels
+            && self.annotations.iter().eq(ours(annotations))
+    }
+}
+
+/// The annotations that say something to a policy. The last stop is told by a record of its own.
+fn ours(annotations: &BTreeMap<String, String>) -> impl Iterator<Item = (&String, &String)> {
+    annotations.iter().filter(|(key, _)| key.starts_with(OURS) && *key != LAST_STOP)
+}
+
+impl From<&prober::Server> for Server {
+    fn from(server: &prober::Server) -> Self {
+        let Key { namespace, name } = server.key.clone();
+        Self { kind: server.kind.to_owned(), namespace, name }
     }
 }
 

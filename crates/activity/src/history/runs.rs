@@ -13,6 +13,8 @@ pub struct Run<'a> {
     pub pod: Option<&'a str>,
     /// When it was noted that it runs; later than its start where a process found it running.
     pub noted: Timestamp,
+    /// From when on it counts: from the start of its container, or later where it had been taken for ended.
+    pub from: Timestamp,
     /// How it started.
     pub started: &'a Started,
     /// What happened until it ended, in the order of time.
@@ -38,6 +40,7 @@ impl<'a> Run<'a> {
             server: &record.server,
             pod: record.pod.as_deref(),
             noted: record.at,
+            from: started.container,
             started,
             records: Vec::new(),
             end: None,
@@ -85,7 +88,9 @@ impl History {
                             last.next = Some(started.container.max(last.until(started.container)));
                             last.end(started.container.max(last.noted), End::Gone);
                         }
-                        runs.push(Run::new(record, started));
+                        let ended = runs.last().map_or(Timestamp::MIN, |last| last.until(Timestamp::MIN));
+                        let run = Run::new(record, started);
+                        runs.push(Run { from: run.from.max(ended), ..run });
                     }
                     (Happened::Stopped(stopped), Some(run)) => run.end(record.at, End::Stopped(stopped)),
                     (Happened::Ended, Some(run)) => run.end(record.at, End::Gone),

@@ -161,3 +161,62 @@ fn a_server_that_is_found_running_once_more_did_not_start_anew() {
     let records = vec![started("a", 1), heard("a", 2, Verdict::Busy), again];
     assert_eq!(History::new(records.clone(), Some(at(20)), 0).records, records);
 }
+
+#[test]
+fn what_ended_while_nobody_kept_the_history_ends_when_somebody_does_again() {
+    let place = Place::new("settle");
+    let there = |name: &str| crate::prober::Server { kind: "Notebook", key: carrel_runtime::Key::new("team", name) };
+    write(
+        &place,
+        1 << 20,
+        vec![started("gone", 1), started("runs", 1), started("over", 1), record("over", 2, Happened::Ended)],
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (journal, writing) = Journal::open(&place.file(), 1 << 20).unwrap();
+    let scribe = Scribe::new(journal);
+    let (none, holds) = (std::collections::BTreeMap::new(), Holds::default);
+    let seen = Seen {
+        pod: "uid",
+        container: Some(at(1)),
+        ending: false,
+        holds: &holds,
+        labels: &none,
+        annotations: &none,
+        namespace_labels: &none,
+        announced: None,
+    };
+    scribe.see(&there("runs"), Some(&seen), at(50));
+    scribe.settle(&place.file(), at(60)).unwrap();
+    drop(scribe);
+    runtime.block_on(writing);
+    let history = of_files(&place.file(), None).unwrap();
+    let (runs, _) = history.runs();
+    let ends: Vec<_> = runs.iter().map(|run| (run.server.name.as_str(), run.end.map(|(at, _)| at))).collect();
+    assert_eq!(ends, [("gone", Some(at(60))), ("over", Some(at(2))), ("runs", None)]);
+}
+
+#[test]
+fn a_process_that_writes_after_another_one_goes_on_in_the_file_that_is_there() {
+    let place = Place::new("turns");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (journal, writing) = Journal::open(&place.file(), 64 << 10).unwrap();
+    // The other one led until now, and filled the file more than once.
+    let mut records = vec![started("a", 0)];
+    records.extend((1..700).map(|second| heard("a", second, Verdict::Busy)));
+    write(&place, 64 << 10, records.clone());
+    let fresh = std::fs::read(place.file()).unwrap();
+    journal.note(record("a", 900, Happened::Ended));
+    drop(journal);
+    runtime.block_on(writing);
+    let now = std::fs::read(place.file()).unwrap();
+    assert_eq!(now, [fresh, record("a", 900, Happened::Ended).line()].concat());
+}
+
+#[test]
+fn a_run_that_was_taken_for_ended_goes_on_from_when_it_was_found_again() {
+    let mut again = started("a", 1);
+    again.at = at(30);
+    let history = History::new(vec![started("a", 1), record("a", 20, Happened::Ended), again], None, 0);
+    let (runs, _) = history.runs();
+    assert_eq!(runs.iter().map(|run| run.from).collect::<Vec<_>>(), [at(1), at(20)]);
+}

@@ -58,7 +58,7 @@ pub fn report(history: &History, now: Timestamp) -> Report {
         let line = report.namespaces.entry(run.server.namespace.clone()).or_default();
         let until = run.until(now).min(now);
         let within = |from: Timestamp, to: Timestamp| Hours::of(run.holds(), from.max(since), to.min(until));
-        line.held += &within(run.started.container, until);
+        line.held += &within(run.from, until);
         for (from, to, verdict) in spans(run, until) {
             let sum = match verdict {
                 Some(Verdict::Busy) => &mut line.used,
@@ -78,7 +78,7 @@ pub fn report(history: &History, now: Timestamp) -> Report {
 /// A run in spans of one verdict; none before the first and where nobody looked. Idleness counts from the last activity, as far
 /// as that does not reach into work that was seen.
 fn spans(run: &Run<'_>, until: Timestamp) -> Vec<(Timestamp, Timestamp, Option<Verdict>)> {
-    let (mut spans, mut from, mut verdict) = (Vec::new(), run.started.container, None);
+    let (mut spans, mut from, mut verdict) = (Vec::new(), run.from, None);
     for record in &run.records {
         let Happened::Verdict(heard) = &record.happened else { continue };
         let at = record.at.max(from);

@@ -27,7 +27,7 @@ use serde::de::DeserializeOwned;
 use tracing::info;
 
 use super::counts::{Counts, State};
-use super::{Asked, Known, Lived, live, started_again, stopped, stopped_by_carrel, subject};
+use super::{Asked, Known, Lived, live, noted, started_again, stopped, stopped_by_carrel, subject};
 
 /// What controllers of servers know of policies, and of who is used.
 #[derive(Clone)]
@@ -77,6 +77,12 @@ impl Lives {
         let namespace = object.namespace().unwrap_or_default();
         let effective = self.rulebook.effective(&namespace, object.labels(), object.annotations());
         let activity = stored.life.activity.as_ref();
+        // Before the policies are known nothing is decided, and the labels of namespaces are not known either.
+        let scribe = self.monitor.scribe().filter(|_| effective.is_some());
+        if let Some(scribe) = scribe {
+            let namespace_labels = self.rulebook.labels_of(&namespace);
+            noted::seen(scribe, &server, object, asked, activity, &namespace_labels, now);
+        }
         let target = asked.and_then(|asked| subject(asked, effective.as_ref(), activity));
         let heard = self.monitor.look_after(&server, target, now);
         let lived = live(&Known {
@@ -93,12 +99,18 @@ impl Lives {
         let verdict = lived.life.activity.as_ref().map(|activity| activity.verdict);
         let given_back = || stopped_by_carrel(object.annotations()).map(|_| State::GivenBack);
         self.counts.is(&server, if runs { Some(State::Runs(verdict)) } else { given_back() });
+        if let Some(scribe) = scribe {
+            scribe.announce(&server, lived.life.activity.as_ref().and_then(|activity| activity.pending.as_ref()), now);
+        }
         lived
     }
 
     /// The server is no longer asked, and its object is gone.
     pub fn forget<K: Resource<DynamicType = ()>>(&self, object: &K, now: Timestamp) {
         let server = server(object);
+        if let Some(scribe) = self.monitor.scribe() {
+            scribe.see(&server, None, now);
+        }
         self.monitor.look_after(&server, None, now);
         self.counts.forget(&server);
     }
@@ -145,6 +157,9 @@ impl Lives {
             Act::Stop { cause, last_stop } => {
                 writer.merge::<K>(&key, &uid, stopped(last_stop, &version)).await?;
                 self.counts.stopped(&server(object), last_stop);
+                if let Some(scribe) = self.monitor.scribe() {
+                    scribe.stop(&server(object), last_stop);
+                }
                 info!(object = %key, cause = cause.as_str(), by = last_stop.by, "stopped: {}", last_stop.message);
             }
             Act::Start => {

@@ -36,9 +36,11 @@ pub struct Asked<'a> {
 impl Asked<'_> {
     /// When the server's container started, while it runs and the pod is ready.
     pub fn started(&self) -> Option<Timestamp> {
-        if !self.pod.is_ready() {
-            return None;
-        }
+        self.runs_since().filter(|_| self.pod.is_ready())
+    }
+
+    /// When the server's container started, while it runs.
+    pub(super) fn runs_since(&self) -> Option<Timestamp> {
         let status = self.pod.status.container_statuses.iter().find(|status| status.name == self.container)?;
         Some(status.state.as_ref()?.running.as_ref()?.started_at.as_ref()?.0)
     }

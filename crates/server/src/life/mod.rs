@@ -4,6 +4,7 @@
 mod act;
 mod asked;
 mod counts;
+mod noted;
 pub(crate) mod said;
 mod stops;
 
