@@ -4,8 +4,8 @@
 //! what holds for a server, and `contract` decides what becomes of it: all of them are pure and take the time as an argument.
 //! `history` keeps what happened, `simulate` replays it under other policies and `report` adds it up.
 //! `table` holds in memory who is asked and what was heard; `prober` asks. `monitor` makes verdicts of the answers for
-//! controllers, and `rulebook` knows the policies. Only `prober`, `monitor`, `usage`, `rulebook` and the history's journal do
-//! I/O.
+//! controllers, and `rulebook` knows the policies. Only `prober`, `monitor`, `usage`, `rulebook`, and of the
+//! history its journal, its scribe and the reader of its files do I/O.
 
 pub mod answers;
 pub mod contract;

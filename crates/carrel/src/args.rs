@@ -9,6 +9,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::activity::ActivityArgs;
 use crate::companions::CompanionArgs;
 use crate::drain_plan::DrainPlanArgs;
+use crate::policy::PolicyArgs;
+use crate::report::ReportArgs;
 use crate::routing::RoutingArgs;
 use crate::volumes::VolumesArgs;
 
@@ -28,6 +30,10 @@ pub(crate) enum Command {
     Volumes(VolumesArgs),
     /// List the servers on a node: which hold it against a drain, why and until when, and which may go. Nothing is changed.
     DrainPlan(DrainPlanArgs),
+    /// Try LabPolicies before they hold, and explain those that do. Nothing is changed.
+    Policy(PolicyArgs),
+    /// Add up what servers held, used and gave back, from a history.
+    Report(ReportArgs),
     /// Print the CustomResourceDefinitions as YAML, for `kubectl apply -f -`.
     Crds,
     /// Print what the reasons of conditions mean, as a page in Markdown.

@@ -10,6 +10,10 @@ mod docs;
 mod drain_plan;
 mod history;
 mod logs;
+mod pages;
+mod policy;
+mod printed;
+mod report;
 mod routing;
 mod volumes;
 mod wiring;
@@ -29,6 +33,8 @@ fn main() -> ExitCode {
         Command::Controllers(args) => controllers::run(*args).map_err(|error| error.to_string()),
         Command::Volumes(args) => volumes::run(&args).map_err(|error| error.to_string()),
         Command::DrainPlan(args) => drain_plan::run(&args).map_err(|error| error.to_string()),
+        Command::Policy(args) => policy::run(&args).map_err(|error| error.to_string()),
+        Command::Report(args) => report::run(&args).map_err(|error| error.to_string()),
         Command::Crds => docs::crds().map_err(|error| error.to_string()),
         Command::Reasons => docs::reasons().map_err(|error| error.to_string()),
         Command::Metrics => docs::metrics().map_err(|error| error.to_string()),

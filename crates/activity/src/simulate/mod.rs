@@ -3,15 +3,18 @@
 //! What was heard of a server is taken as it was recorded, and holds until the next record; which policy holds and what becomes
 //! of the server is decided anew. A run that would have been stopped ends there.
 
+mod ahead;
 mod replay;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use carrel_api::activity::{Evidence, StopCause};
+use carrel_api::activity::{Evidence, Life, StopCause};
 
-use crate::history::{End, History, Hours, Server};
+use crate::history::{End, History, Hours, Run, Server};
 use crate::policy::{Defaults, Named};
+
+pub use ahead::{Standing, ahead};
 
 /// What would have become of all servers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -82,30 +85,40 @@ pub struct Stop {
 /// What these policies would have done from the history's `since` on until `now`.
 pub fn simulate(history: &History, policies: &[Named], defaults: &Defaults, now: Timestamp) -> Simulation {
     let (runs, without_start) = history.runs();
-    let fates = runs.iter().filter_map(|run| {
-        let (until, from) = (run.until(now), history.since.unwrap_or(Timestamp::MIN));
-        if until < from {
-            return None;
-        }
-        let (warnings, stopped) = replay::replay(run, policies, defaults, from, until);
-        let given_back = stopped.as_ref().map(|stop| {
-            let to = stop.starts_again.map_or(until, |again| again.min(until));
-            Hours::of(run.holds(), stop.at, to)
-        });
-        Some(Fate {
-            server: run.server.clone(),
-            started: run.started.container,
-            ended: run.end.map(|(at, _)| at),
-            really_stopped: run.end.and_then(|(_, end)| match end {
-                End::Stopped(stopped) => Some(stopped.cause),
-                End::Gone => None,
-            }),
-            warnings,
-            stopped,
-            given_back: given_back.unwrap_or_default(),
-        })
-    });
+    let from = history.since.unwrap_or(Timestamp::MIN);
+    let fates = runs.iter().filter_map(|run| fate(run, policies, defaults, Life::default(), (from, now)));
     Simulation { fates: fates.collect(), without_start }
+}
+
+/// What would have become of a run between two times; none if it was over before.
+fn fate(
+    run: &Run<'_>,
+    policies: &[Named],
+    defaults: &Defaults,
+    life: Life,
+    (from, now): (Timestamp, Timestamp),
+) -> Option<Fate> {
+    let until = run.until(now);
+    if until < from {
+        return None;
+    }
+    let (warnings, stopped) = replay::replay(run, policies, defaults, life, (from, until));
+    let given_back = stopped.as_ref().map(|stop| {
+        let to = stop.starts_again.map_or(until, |again| again.min(until));
+        Hours::of(run.holds(), stop.at, to)
+    });
+    Some(Fate {
+        server: run.server.clone(),
+        started: run.started.container,
+        ended: run.end.map(|(at, _)| at),
+        really_stopped: run.end.and_then(|(_, end)| match end {
+            End::Stopped(stopped) => Some(stopped.cause),
+            End::Gone => None,
+        }),
+        warnings,
+        stopped,
+        given_back: given_back.unwrap_or_default(),
+    })
 }
 
 #[cfg(test)]

@@ -12,19 +12,19 @@ use crate::policy::{Defaults, Effective, Named, effective};
 /// A decision that is stored leads to the next one at once; after so many it rests.
 const AT_ONCE: usize = 4;
 
-/// The warnings of a run from one time to another, and how it would have been stopped.
+/// The warnings of a run from one time to another, and how it would have been stopped. `life` is what is stored at first.
 pub(super) fn replay(
     run: &Run<'_>,
     policies: &[Named],
     defaults: &Defaults,
-    from: Timestamp,
-    until: Timestamp,
+    life: Life,
+    (from, until): (Timestamp, Timestamp),
 ) -> (Vec<Warning>, Option<Stop>) {
     let what_holds =
         |said: &Said| effective(policies, &said.namespace_labels, &said.labels, &said.annotations, defaults);
     let pod = Pod { started: run.started.container };
     let mut effective = what_holds(&run.started.said);
-    let (mut life, mut warnings, mut heard) = (Life::default(), Vec::new(), None);
+    let (mut life, mut warnings, mut heard) = (life, Vec::new(), None);
     let mut records = run.records.as_slice();
     let mut now = run.noted.max(from);
     loop {

@@ -15,7 +15,7 @@ use kube::Client;
 use crate::age::short;
 use crate::args::name;
 use crate::client::{ConfigError, config};
-use read::ReadError;
+use crate::pages::{ReadError, place};
 use rows::{Row, rows};
 
 #[derive(Debug, Args)]
@@ -91,7 +91,7 @@ pub(crate) fn run(args: &VolumesArgs) -> Result<(), ListError> {
 
 /// What was found, in a sentence.
 fn sum(rows: &[Row], of: usize, args: &VolumesArgs) -> String {
-    let place = args.namespace.as_ref().map_or("all namespaces".to_owned(), |name| format!("the namespace {name}"));
+    let place = place(args.namespace.as_deref());
     let bytes: u128 = rows.iter().map(|row| u128::from(row.bytes)).sum();
     let tenths = (bytes * 10) >> 30;
     format!(

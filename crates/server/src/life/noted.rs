@@ -35,3 +35,6 @@ pub(super) fn seen<K: Resource<DynamicType = ()>>(
     });
     scribe.see(server, seen.as_ref(), now);
 }
+
+#[cfg(test)]
+mod tests;
