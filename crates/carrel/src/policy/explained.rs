@@ -151,7 +151,7 @@ fn wishes(holds: &Effective, facts: &Facts<'_>) -> String {
     for key in WISHES {
         if let Some(value) = facts.annotations.get(key) {
             let refused = holds.refused.iter().find(|sentence| sentence.starts_with(key));
-            let answer = refused.map_or("taken into account", |sentence| sentence.as_str());
+            let answer = refused.map_or("taken into account", |sentence| sentence.trim_start_matches(key).trim_start());
             let _ = writeln!(text, "Its owner asks for {key}={value}: {answer}.");
         }
     }
