@@ -98,7 +98,6 @@ async fn it_does_what_it_does_with_exactly_its_rules() -> Result<()> {
         ["get", "persistentvolumes"],
         ["update", "volumerequests"],
         ["update", "pods"],
-        ["patch", "pods/status"],
         ["update", "poddisruptionbudgets"],
     ] {
         let answer = Command::new(given("KUBECTL")?)
