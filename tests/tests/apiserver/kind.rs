@@ -138,7 +138,11 @@ async fn kubectl_prints_what_a_person_wants_to_know() -> Result<()> {
     let node = desk.status("web").await?.node_name.unwrap();
     let text = kubectl(&["get", "nb", "-o", "wide", "-n", &desk.namespace])?;
     let words = |line: usize| text.lines().nth(line).unwrap().split_whitespace().collect::<Vec<_>>();
-    assert_eq!(words(0), ["NAME", "READY", "STATUS", "WHY", "IMAGE", "CPU", "MEMORY", "GPU", "AGE", "NODE", "VOLUMES"]);
+    let columns = [
+        "NAME", "READY", "STATUS", "WHY", "IMAGE", "CPU", "MEMORY", "GPU", "ACTIVITY", "AGE", "NODE", "STOPS",
+        "VOLUMES",
+    ];
+    assert_eq!(words(0), columns);
     assert_eq!(words(1)[..5], ["lost", "False", "Starting", "Unschedulable", "x"], "{text}");
     let web = words(2);
     assert_eq!(web[..7], ["web", "True", "Running", "jupyter:1", "0.5", "1.0Gi", "1"], "{text}");

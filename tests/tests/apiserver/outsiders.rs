@@ -63,6 +63,7 @@ async fn a_missing_crd_is_named_and_objects_older_than_its_rules_hurt_nobody() -
     own.apply(&carrel_api::volume_request::crd::definition())?;
     own.apply(&carrel_api::tensorboard::crd::definition())?;
     own.apply(&carrel_api::pvc_viewer::crd::definition())?;
+    own.apply(&carrel_api::lab_policy::crd::definition())?;
     let odd = [
         ("null-spec", json!(null), "spec: invalid type: null"),
         ("empty-spec", json!({}), "spec.template is missing"),
