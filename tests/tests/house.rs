@@ -102,6 +102,7 @@ const NOT_PURE: &[&str] = &[
     "prober",
     "monitor.rs",
     "act.rs",
+    "counts.rs",
     "usage.rs",
     "rulebook.rs",
     "properties",
