@@ -17,7 +17,7 @@ pub use controllers::Controllers;
 pub use desk::Desk;
 pub use foreign::{install, remove};
 pub use policy::{Policy, policies};
-pub use stand_in::{Says, StandIn};
+pub use stand_in::{Listener, Says, StandIn};
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -103,7 +103,7 @@ const NOT_PURE: &[&str] = &[
     "monitor.rs",
     "act.rs",
     "counts.rs",
-    "usage.rs",
+    "usage",
     "rulebook.rs",
     "properties",
     "reconcile.rs",

@@ -21,7 +21,7 @@ pub mod rulebook;
 pub mod schedule;
 pub mod simulate;
 pub mod table;
-mod usage;
+pub mod usage;
 pub mod way;
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use carrel_api::activity::{Activity, Verdict};
 use carrel_api::lab_policy::Signals;
 use carrel_runtime::Key;
 use carrel_runtime::quantity;
+use futures::future::OptionFuture;
 use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
 
@@ -17,7 +18,7 @@ use crate::history::Scribe;
 use crate::judge::{Judged, Memory, Round, Rules, judge};
 use crate::prober::{AskNow, Asker, Prober, Question, Reach, Server, Settings, Target};
 use crate::table::Table;
-use crate::usage::{Usage, UsageFeed};
+use crate::usage::{Prometheus, Usage, UsageFeed, cpu as usage_of_cpu};
 use crate::way::{ALL_QUESTIONS, Way, read};
 
 /// A server's pod as it is to be asked.
@@ -47,6 +48,8 @@ struct Case {
     rules: Rules,
     /// Above how many thousandths of a CPU it is busy, where that counts.
     cpu_above: Option<u64>,
+    /// Above how many percent of a GPU it is busy, where that counts.
+    gpu_above: Option<u64>,
     /// How its owner says that it is asked.
     asked: Option<Way>,
     /// How it turned out to answer.
@@ -61,7 +64,8 @@ struct Shared {
     table: Arc<Table<Judged>>,
     cases: Mutex<HashMap<Server, Case>>,
     ears: RwLock<Vec<(&'static str, Ear)>>,
-    usage: Usage,
+    cpu: Usage,
+    gpu: Usage,
     longest_gap: TimeSpan,
     /// Whether anybody is asked at all.
     asks: bool,
@@ -78,7 +82,8 @@ pub struct Monitor {
 /// Asks the servers of a [`Monitor`].
 pub struct Watch {
     prober: Prober<Judged>,
-    usage: UsageFeed,
+    cpu: UsageFeed,
+    gpu: UsageFeed,
     shared: Arc<Shared>,
 }
 
@@ -101,14 +106,15 @@ impl Monitor {
             (last.verdict, last.since) != (next.verdict, next.since)
         }));
         let prober = Prober::new(table.clone(), asker, settings);
-        let (usage, usage_feed) = Usage::new(settings.period);
+        let ((cpu, cpu_feed), (gpu, gpu_feed)) = (Usage::new(settings.period), Usage::new(settings.period));
         let seconds = i64::try_from(settings.period.as_secs()).unwrap_or(i64::MAX);
         let longest_gap = TimeSpan::from_secs(seconds.saturating_mul(MISSED_PERIODS).max(1));
         let shared = Arc::new(Shared {
             table,
             cases: Mutex::default(),
             ears: RwLock::default(),
-            usage,
+            cpu,
+            gpu,
             longest_gap,
             asks,
             scribe: OnceLock::new(),
@@ -120,7 +126,7 @@ impl Monitor {
             }
         });
         let monitor = Self { shared: shared.clone(), ask_now: prober.ask_now() };
-        (monitor, Watch { prober, usage: usage_feed, shared })
+        (monitor, Watch { prober, cpu: cpu_feed, gpu: gpu_feed, shared })
     }
 
     /// Adds whom to tell of news of servers of a kind. Called from many tasks; must not block.
@@ -154,6 +160,7 @@ impl Monitor {
         let signals = subject.signals.cloned().unwrap_or_default();
         let rules = Rules { stuck_after: signals.stuck_after, longest_gap: Some(self.shared.longest_gap) };
         let cpu_above = signals.cpu_above.as_deref().and_then(quantity::nanos).map(thousandths);
+        let gpu_above = signals.gpu_above_percent.and_then(|percent| u64::try_from(percent).ok());
         let questions = {
             let mut cases = self.shared.cases.lock();
             let same = cases
@@ -163,12 +170,14 @@ impl Monitor {
                 cases.insert(server.clone(), Case::of(&subject, now));
             }
             let way = cases.get_mut(server).and_then(|case| {
-                (case.rules, case.cpu_above, case.asked) = (rules, cpu_above, subject.way);
+                (case.rules, case.asked) = (rules, subject.way);
+                (case.cpu_above, case.gpu_above) = (cpu_above, gpu_above);
                 case.way()
             });
             way.map_or(ALL_QUESTIONS, Way::questions)
         };
-        self.shared.usage.wanted_if(cpu_above.is_some());
+        self.shared.cpu.wanted_if(cpu_above.is_some());
+        self.shared.gpu.wanted_if(gpu_above.is_some());
         let target = Target {
             server: server.clone(),
             pod_uid: subject.pod_uid.to_owned(),
@@ -200,6 +209,7 @@ impl Case {
             memory: stored.map(|stored| Memory::restored(stored.verdict, stored.since, now)).unwrap_or_default(),
             rules: Rules::default(),
             cpu_above: None,
+            gpu_above: None,
             asked: None,
             found: None,
             awaited: false,
@@ -236,9 +246,12 @@ impl Shared {
                 let mut asked = asked.into_iter();
                 readings.retain(|_| asked.next().unwrap_or(true));
             }
+            let pod = Key::new(&target.reach.namespace, &target.reach.pod);
             if let Some(threshold) = case.cpu_above {
-                let pod = Key::new(&target.reach.namespace, &target.reach.pod);
-                readings.push(usage::cpu(self.usage.cpu_of(&pod, at), threshold, at));
+                readings.push(usage::cpu(self.cpu.of(&pod, at), threshold, at));
+            }
+            if let Some(threshold) = case.gpu_above {
+                readings.push(usage::gpu(self.gpu.of(&pod, at), threshold, at));
             }
             let judged = judge(&mut case.memory, &Round { readings, at }, &case.rules, case.started);
             (judged, std::mem::take(&mut case.awaited), found)
@@ -258,17 +271,21 @@ impl Shared {
 }
 
 impl Watch {
-    /// Asks, while `may_ask` says so. Never ends.
+    /// Asks, while `may_ask` says so: servers each for itself, and for all of them what CPU they use, and what GPUs where there is
+    /// somebody who tells. Never ends.
     pub async fn run(
         self,
         client: &kube::Client,
         scope: &carrel_runtime::scope::Scope,
+        gpus: Option<Prometheus>,
         may_ask: impl Fn() -> bool + Send + Sync,
         counts: ProbeCounts,
     ) {
-        let Self { prober, usage, shared } = self;
+        let Self { prober, cpu, gpu, shared } = self;
+        let gpus = gpus.as_ref().map(|gpus| gpu.run("GPUs", &may_ask, async || gpus.used().await));
         tokio::join!(
-            usage.run(client, scope, &may_ask),
+            cpu.run("CPU", &may_ask, async || usage_of_cpu(client, scope).await),
+            OptionFuture::from(gpus),
             prober.run(&may_ask, move |target, answers, at, took| {
                 counts.heard(&answers, took);
                 shared.hear(target, &answers, at);

@@ -96,6 +96,10 @@ pub const KEEP_ALIVE: &str = "carrel.dev/keep-alive";
 pub const STOP_WHEN_DONE: &str = "carrel.dev/stop-when-done";
 /// Annotation of a server: `true` starts it before the schedule's window begins, where the schedule stopped it.
 pub const START_WITH_WINDOW: &str = "carrel.dev/start-with-window";
+/// Kubeflow's annotation of a Notebook: when it was last used, as its web app shows.
+pub const LAST_ACTIVITY: &str = "notebooks.kubeflow.org/last-activity";
+/// Kubeflow's annotation of a Notebook: when it was last asked.
+pub const CHECKED_AT: &str = "notebooks.kubeflow.org/last_activity_check_timestamp";
 /// The path of Carrel's own endpoint for activity, below the path of the server.
 pub const ACTIVITY_PATH: &str = "/.carrel/activity";
 

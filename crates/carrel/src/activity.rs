@@ -6,11 +6,14 @@ use std::time::Duration;
 use carrel_activity::history::{JournalError, LEAST};
 use carrel_activity::policy::Defaults;
 use carrel_activity::prober::{self, Via};
+use carrel_activity::usage::Prometheus;
 use carrel_api::TimeSpan;
 use carrel_runtime::quantity;
 use clap::Args;
+use kube::Client;
 
 use crate::history::Kept;
+use crate::outside::{self, OutsideError};
 
 /// How servers are asked whether they are used, and by which rules idle ones are stopped.
 #[derive(Debug, Args)]
@@ -34,6 +37,28 @@ pub(crate) struct ActivityArgs {
     /// else a minute.
     #[arg(long, env = "CARREL_PROBE_PERIOD", value_name = "TIME", value_parser = period)]
     pub(crate) probe_period: Option<TimeSpan>,
+
+    /// Ask this Prometheus how much of their GPUs servers use, for policies with `signals.gpuAbovePercent`; such as
+    /// http://prometheus.monitoring:9090.
+    #[arg(long, env = "CARREL_PROMETHEUS", value_name = "URL")]
+    pub(crate) prometheus: Option<String>,
+
+    /// A file with the token that Prometheus asks for.
+    #[arg(long, env = "CARREL_PROMETHEUS_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) prometheus_token_file: Option<PathBuf>,
+
+    /// The query that gives the use of GPUs in percent, with the labels `namespace` and `pod`, or `exported_namespace` and
+    /// `exported_pod`.
+    #[arg(long, env = "CARREL_GPU_QUERY", default_value = "DCGM_FI_DEV_GPU_UTIL", value_name = "PROMQL")]
+    pub(crate) gpu_query: String,
+
+    /// Tell this URL of each stop that is announced, cancelled or done, by a POST of JSON. No stop waits for it.
+    #[arg(long, env = "CARREL_WARN_URL", value_name = "URL")]
+    pub(crate) warn_url: Option<String>,
+
+    /// Keep up Kubeflow's annotations of activity on Notebooks, which its web app shows: each 15 minutes at most while one runs.
+    #[arg(long, env = "CARREL_KUBEFLOW_ACTIVITY", default_value_t = false, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub(crate) kubeflow_activity: bool,
 
     /// Keep the history of servers in this file, as JSON lines, for `carrel policy simulate` and `carrel report`; none is kept if
     /// absent. Its older half is in FILE.1. A volume keeps it through a restart of the pod.
@@ -65,10 +90,27 @@ impl ActivityArgs {
         file.map(|file| Kept::open(file, self.history_size)).transpose()
     }
 
+    /// Who tells of the use of GPUs, if anybody.
+    pub(crate) fn prometheus(&self) -> Result<Option<Prometheus>, OutsideError> {
+        let Some(url) = given(self.prometheus.as_ref()) else { return Ok(None) };
+        let (client, _) = outside::client(url, self.prometheus_token_file.as_deref())?;
+        Ok(Some(Prometheus { client, query: self.gpu_query.clone() }))
+    }
+
+    /// Whom to tell of stops, if anybody: a client, and the path there.
+    pub(crate) fn warn_url(&self) -> Result<Option<(Client, String)>, OutsideError> {
+        given(self.warn_url.as_ref()).map(|url| outside::client(url, None)).transpose()
+    }
+
     /// By which way.
     pub(crate) fn via(&self, in_cluster: bool) -> Via {
         self.probe_via.unwrap_or(if in_cluster { Via::Pod } else { Via::ApiServer })
     }
+}
+
+/// An empty variable is none.
+fn given(text: Option<&String>) -> Option<&str> {
+    text.map(String::as_str).filter(|text| !text.is_empty())
 }
 
 fn size(text: &str) -> Result<u64, String> {

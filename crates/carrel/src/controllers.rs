@@ -22,6 +22,7 @@ use crate::args::ControllersArgs;
 use crate::client::{ConfigError, config};
 use crate::companions::PodSpecError;
 use crate::logs;
+use crate::outside::OutsideError;
 use crate::routing::RoutingError;
 use crate::wiring::{Activity, Chosen, work};
 
@@ -40,6 +41,8 @@ pub(crate) enum StartError {
     PodSpec(#[from] PodSpecError),
     #[error(transparent)]
     History(#[from] JournalError),
+    #[error(transparent)]
+    Outside(#[from] OutsideError),
     #[error(transparent)]
     Listen(#[from] process::ListenError),
     #[error("the operating system refuses: {0}")]
@@ -111,6 +114,9 @@ async fn serve(args: ControllersArgs) -> Result<(), StartError> {
         tensorboards: args.companions.tensorboards,
         pvc_viewers: args.companions.pvc_viewers,
         activity: Activity {
+            gpus: args.activity.prometheus()?,
+            warn_url: args.activity.warn_url()?,
+            as_kubeflow: args.activity.kubeflow_activity,
             lab_policies: args.activity.lab_policies,
             probe: args.activity.probe,
             via: args.activity.via(in_cluster),

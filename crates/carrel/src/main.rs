@@ -10,6 +10,7 @@ mod docs;
 mod drain_plan;
 mod history;
 mod logs;
+mod outside;
 mod pages;
 mod policy;
 mod printed;

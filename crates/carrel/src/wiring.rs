@@ -5,6 +5,7 @@ use carrel_activity::monitor::Monitor;
 use carrel_activity::policy::Defaults;
 use carrel_activity::prober::{self, Asker, Via};
 use carrel_activity::rulebook::RulebookFeed;
+use carrel_activity::usage::Prometheus;
 use carrel_api::pvc_viewer::PvcViewer;
 use carrel_api::tensorboard::Tensorboard;
 use carrel_api::vocabulary::{NOTEBOOK, PVC_VIEWER, TENSORBOARD, WHOSE_PODS};
@@ -14,11 +15,12 @@ use carrel_runtime::bounds::BoundsFeed;
 use carrel_runtime::claims::ClaimsFeed;
 use carrel_runtime::kit::Tools;
 use carrel_runtime::scope::Scope;
-use carrel_server::life::{Counts, Lives};
+use carrel_server::life::{Caller, Counts, Lives};
 use carrel_server::route::{OwnerKind, Routing, remove_when_leading};
 use carrel_server::servers::ServersFeed;
 use futures::future::{BoxFuture, OptionFuture, join_all};
 use jiff::SignedDuration;
+use kube::Client;
 
 use crate::history::Kept;
 
@@ -46,6 +48,9 @@ pub(crate) struct Chosen {
 /// How servers are asked whether they are used, and by which rules.
 pub(crate) struct Activity {
     pub(crate) defaults: Defaults,
+    pub(crate) gpus: Option<Prometheus>,
+    pub(crate) warn_url: Option<(Client, String)>,
+    pub(crate) as_kubeflow: bool,
     pub(crate) lab_policies: bool,
     pub(crate) probe: bool,
     pub(crate) via: Via,
@@ -83,7 +88,9 @@ where
         monitor.noted_by(history.scribe.clone());
     }
     let counts = Counts::registered(&tools.metrics, &tools.claim);
-    let lives = Lives { rulebook: rulebook.rulebook(), monitor, counts };
+    let (caller, calling) = activity.warn_url.map(|(client, path)| Caller::new(client, path)).unzip();
+    let caller = caller.unwrap_or_default();
+    let lives = Lives { rulebook: rulebook.rulebook(), monitor, counts, caller, as_kubeflow: activity.as_kubeflow };
     let mut working: Vec<BoxFuture<'static, ()>> = Vec::new();
     // With a part of the namespaces it can't be told where a policy decides.
     if activity.lab_policies && matches!(tools.scope, Scope::Cluster) {
@@ -123,7 +130,7 @@ where
         let asking = watch.map(|watch| {
             let mut counts = ProbeCounts::default();
             metrics.register(|registry| counts = ProbeCounts::registered(registry));
-            watch.run(&client, &scope, move || leads.time_left().is_some(), counts)
+            watch.run(&client, &scope, activity.gpus, move || leads.time_left().is_some(), counts)
         });
         let (settling, last_words) = activity.history.map(|history| history.write(claim.clone())).unzip();
         let claims = claims.map(|claims| claims.watch(&client, &scope, &metrics));
@@ -133,6 +140,7 @@ where
             () = servers.watch(&client, &scope, &metrics) => {}
             () = rulebook.watch(&client, &scope, &metrics) => {}
             Some(()) = OptionFuture::from(asking) => {}
+            Some(()) = OptionFuture::from(calling) => {}
             Some(()) = OptionFuture::from(claims) => {}
             Some(()) = OptionFuture::from(settling) => {}
             () = remove_when_leading(claim.clone(), &client, &scope, &routing, OWNERS, &writer) => {}

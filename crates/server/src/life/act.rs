@@ -26,7 +26,9 @@ use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tracing::info;
 
+use super::caller::{Call, Caller, News};
 use super::counts::{Counts, State};
+use super::kubeflow::kept_up;
 use super::{Asked, Known, Lived, live, noted, started_again, stopped, stopped_by_carrel, subject};
 
 /// What controllers of servers know of policies, and of who is used.
@@ -38,6 +40,10 @@ pub struct Lives {
     pub monitor: Monitor,
     /// What is counted.
     pub counts: Counts,
+    /// Who is told of stops, beside the cluster.
+    pub caller: Caller,
+    /// Whether Kubeflow's annotations of activity are kept up.
+    pub as_kubeflow: bool,
 }
 
 /// What is stored of a server, as its controller last saw or wrote it.
@@ -61,7 +67,13 @@ impl Lives {
     /// Nobody is asked, and no policy says anything.
     pub fn of_nobody() -> Self {
         let rulebook = RulebookFeed::new(Defaults::default(), false, &Health::default()).rulebook();
-        Self { rulebook, monitor: Monitor::of_nobody(), counts: Counts::default() }
+        Self {
+            rulebook,
+            monitor: Monitor::of_nobody(),
+            counts: Counts::default(),
+            caller: Caller::default(),
+            as_kubeflow: false,
+        }
     }
 
     /// Has a server asked as it is to be, and decides what becomes of it. Memory only.
@@ -85,7 +97,7 @@ impl Lives {
         }
         let target = asked.and_then(|asked| subject(asked, effective.as_ref(), activity));
         let heard = self.monitor.look_after(&server, target, now);
-        let lived = live(&Known {
+        let mut lived = live(&Known {
             now,
             annotations: object.annotations(),
             life: stored.life,
@@ -99,6 +111,16 @@ impl Lives {
         let verdict = lived.life.activity.as_ref().map(|activity| activity.verdict);
         let given_back = || stopped_by_carrel(object.annotations()).map(|_| State::GivenBack);
         self.counts.is(&server, if runs { Some(State::Runs(verdict)) } else { given_back() });
+        if self.as_kubeflow
+            && runs
+            && server.kind == "Notebook"
+            && lived.act == Act::Nothing
+            && let Some(activity) = &lived.life.activity
+        {
+            let (patch, next) = kept_up(object.annotations(), activity, now);
+            lived.patch = patch;
+            lived.next = lived.next.into_iter().chain(next).min();
+        }
         if let Some(scribe) = scribe {
             scribe.announce(&server, lived.life.activity.as_ref().and_then(|activity| activity.pending.as_ref()), now);
         }
@@ -117,8 +139,15 @@ impl Lives {
 
     /// What was decided of a server was said in its status.
     pub fn said<K: Resource<DynamicType = ()>>(&self, object: &K, lived: &Lived) {
+        let server = server(object);
         if let Some(cause) = lived.cancelled {
-            self.counts.cancelled(&server(object), cause);
+            self.counts.cancelled(&server, cause);
+            self.caller.call(Call::of(&server, News::Cancelled, cause));
+        }
+        if let Some(warned) = &lived.warned {
+            let (by, message) = (Some(warned.by.clone()), Some(warned.message.clone()));
+            let call = Call::of(&server, News::Announced, warned.stop.cause);
+            self.caller.call(Call { at: Some(warned.stop.at), by, message, ..call });
         }
     }
 
@@ -149,7 +178,13 @@ impl Lives {
         let (key, uid) = (Key::of(object), object.uid().unwrap_or_default());
         let version = object.resource_version().unwrap_or_default();
         match &lived.act {
-            Act::Nothing => return Ok(None),
+            Act::Nothing => {
+                if let Some(patch) = &lived.patch {
+                    writer.merge::<K>(&key, &uid, patch.clone()).await?;
+                    return Ok(Some(Next::After(IN_FLIGHT)));
+                }
+                return Ok(None);
+            }
             Act::Ask => {
                 self.monitor.ask(&server(object));
                 return Ok(None);
@@ -157,6 +192,9 @@ impl Lives {
             Act::Stop { cause, last_stop } => {
                 writer.merge::<K>(&key, &uid, stopped(last_stop, &version)).await?;
                 self.counts.stopped(&server(object), last_stop);
+                let (by, message) = (Some(last_stop.by.clone()), Some(last_stop.message.clone()));
+                let call = Call::of(&server(object), News::Stopped, *cause);
+                self.caller.call(Call { at: Some(last_stop.at), by, message, ..call });
                 if let Some(scribe) = self.monitor.scribe() {
                     scribe.stop(&server(object), last_stop);
                 }

@@ -3,23 +3,27 @@
 
 mod act;
 mod asked;
+mod caller;
 mod counts;
+mod kubeflow;
 mod noted;
 pub(crate) mod said;
 mod stops;
 
 use std::collections::BTreeMap;
 
-use carrel_activity::contract::{Act, Decision, Facts, Pod, decide};
+use carrel_activity::contract::{Act, Announced, Decision, Facts, Pod, decide};
 use carrel_activity::judge::Judged;
 use carrel_activity::policy::Effective;
 use carrel_api::activity::{Activity, Life, StopCause, Verdict};
 use carrel_api::server::Condition;
 use carrel_runtime::notice::Notice;
 use jiff::Timestamp;
+use serde_json::Value;
 
 pub use act::{ANSWER, Lives, Stored, sooner};
 pub use asked::{Asked, subject};
+pub use caller::Caller;
 pub use counts::Counts;
 pub use stops::{started_again, stopped, stopped_by_carrel};
 
@@ -55,12 +59,16 @@ pub struct Lived {
     pub notices: Vec<Notice>,
     /// What to do.
     pub act: Act,
+    /// The stop that is announced now, if one is.
+    pub warned: Option<Announced>,
     /// Why it was to be stopped, if that does not come.
     pub cancelled: Option<StopCause>,
     /// Until when it is kept from drains.
     pub protect_until: Option<Timestamp>,
     /// What else decides how it is kept, and whether it moves; `None` while the policies are not known, when all stays as it is.
     pub guard: Option<Guard>,
+    /// What else is to be written on the object.
+    pub patch: Option<Value>,
     /// When to look again, if nothing happens before.
     pub next: Option<Timestamp>,
 }
@@ -96,12 +104,23 @@ pub fn live(known: &Known<'_>) -> Lived {
         effective,
     });
     let (conditions, notices) = said::said(known, effective, &decision);
-    let Decision { activity, act, cancelled, protect_until, next, .. } = decision;
+    let Decision { activity, warn: warned, act, cancelled, protect_until, next, .. } = decision;
     let guard = Some(Guard {
         move_when_idle: effective.protect_busy.section.move_when_idle,
         heard: known.heard.filter(|_| known.started.is_some()).map(|heard| (heard.verdict, heard.at)),
     });
-    Lived { life: Life { activity, last_stop }, conditions, notices, act, cancelled, protect_until, guard, next }
+    Lived {
+        life: Life { activity, last_stop },
+        conditions,
+        notices,
+        act,
+        warned,
+        cancelled,
+        protect_until,
+        guard,
+        patch: None,
+        next,
+    }
 }
 
 #[cfg(test)]

@@ -43,18 +43,18 @@ pub(super) fn marks(pod: &SlimPod, kept: bool) -> Option<Value> {
 mod tests {
     use super::*;
 
-    fn pod(annotations: Value) -> SlimPod {
+    fn pod(annotations: &Value) -> SlimPod {
         serde_json::from_value(json!({"metadata": {"name": "iris-0", "annotations": annotations}})).unwrap()
     }
 
     /// What a pod carries after it was kept, or no longer; and that it is left alone then.
     fn after(annotations: &Value, kept: bool) -> Value {
         let mut object = json!({"metadata": {"annotations": annotations}});
-        if let Some(patch) = marks(&pod(annotations.clone()), kept) {
+        if let Some(patch) = marks(&pod(annotations), kept) {
             json_patch::merge(&mut object, &patch);
         }
         let annotations = object["metadata"]["annotations"].take();
-        assert_eq!(marks(&pod(annotations.clone()), kept), None, "once is enough");
+        assert_eq!(marks(&pod(&annotations), kept), None, "once is enough");
         annotations
     }
 

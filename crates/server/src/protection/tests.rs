@@ -21,7 +21,8 @@ fn pod(more: &Value) -> SlimPod {
     serde_json::from_value(pod).unwrap()
 }
 
-fn seen<'a>(pod: Option<&'a SlimPod>, budget: Option<Value>, node: Value) -> Seen<'a> {
+fn seen(pod: Option<&SlimPod>, budget: Option<Value>, node: impl Into<Value>) -> Seen<'_> {
+    let node: Value = node.into();
     let annotation = ("carrel.dev/notebook", "iris");
     let label = ("statefulset.kubernetes.io/pod-name", "iris-0");
     let nobody = SlimPod::default();

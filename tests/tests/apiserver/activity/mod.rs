@@ -1,6 +1,7 @@
 //! Servers that are asked whether they are used, and what policies make of the answers. A stand-in for the server answers at
 //! the address of a pod on its host's network.
 
+mod beside;
 mod idle;
 mod rules;
 mod wishes;

@@ -120,6 +120,7 @@ async fn objects_older_than_the_rules_are_told_and_hurt_nobody() -> Result<()> {
     let own = Own::up()?;
     own.apply(&carrel_api::notebook::crd::definition())?;
     own.apply(&carrel_api::volume_request::crd::definition())?;
+    own.apply(&carrel_api::lab_policy::crd::definition())?;
     let right = [carrel_api::tensorboard::crd::definition(), carrel_api::pvc_viewer::crd::definition()];
     for crd in &right {
         let mut lax = crd.clone();
