@@ -3,6 +3,7 @@
 #
 #   unshare --mount python-layer.sh WORK NAME REQUIREMENTS LOCK
 #
+# What a layer has beside Python's packages, a script beside REQUIREMENTS adds: NAME.sh, where there is one.
 # LOCK has the version of each package. Where it is missing, it is written with what REQUIREMENTS brought:
 # to take newer packages, edit REQUIREMENTS, remove LOCK, and build again.
 set -euo pipefail
@@ -65,6 +66,10 @@ if [ ! -e "$lock" ]; then
 		inside /opt/venv/bin/pip freeze
 	} >"$lock.new"
 	mv "$lock.new" "$lock"
+fi
+if [ -e "${requirements%.txt}.sh" ]; then
+	stage more
+	. "${requirements%.txt}.sh"
 fi
 stage compile
 # Uid 1000 can't write them later, and each start would be slower. Some packages ship files for other Pythons. One process:

@@ -32,6 +32,8 @@ pub enum Image {
     /// JupyterLab with scikit-learn, xgboost and tensorboardX, as Kubeflow's notebook images behave: user 1000, group 100,
     /// home /home/jovyan, port 8888, below the path in NB_PREFIX.
     Jupyter,
+    /// VS Code in a browser, as Kubeflow's code-server images behave: user 1000, group 100, port 8888, below `/`.
+    CodeServer,
     /// TensorBoard without TensorFlow, as /usr/local/bin/tensorboard, where TensorFlow's image has it.
     Tensorboard,
     /// A web page for the files of a volume, which reads the variables that filebrowser's image reads.
@@ -45,6 +47,7 @@ impl Image {
             Self::Pause => "localhost/pause:3",
             Self::Coredns => "localhost/coredns:1.15.0",
             Self::Jupyter => "localhost/jupyter:4.6",
+            Self::CodeServer => "localhost/code-server:4.139",
             Self::Tensorboard => "localhost/tensorboard:2.21",
             Self::FileViewer => "localhost/file-viewer:2.2",
         }
@@ -112,6 +115,7 @@ mod tests {
         let aliases = aliases().unwrap();
         for (foreign, image) in [
             ("ghcr.io/kubeflow/kubeflow/notebook-servers/jupyter-scipy:v1.10.0", Image::Jupyter),
+            ("ghcr.io/kubeflow/kubeflow/notebook-servers/codeserver-python:v1.10.0", Image::CodeServer),
             ("tensorflow/tensorflow:2.5.1", Image::Tensorboard),
             ("docker.io/tensorflow/tensorflow:2.5.1", Image::Tensorboard),
             ("filebrowser/filebrowser", Image::FileViewer),

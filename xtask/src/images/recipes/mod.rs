@@ -37,6 +37,7 @@ impl From<Image> for Recipe {
             Image::Pause => Self::Pause,
             Image::Coredns => Self::Coredns,
             Image::Jupyter => Self::Python(python::jupyter()),
+            Image::CodeServer => Self::Python(python::code_server()),
             Image::Tensorboard => Self::Python(python::tensorboard()),
             Image::FileViewer => Self::Python(python::file_viewer()),
         }
@@ -53,7 +54,7 @@ pub(crate) fn fingerprint(image: Image) -> Result<String> {
     let mut hash = Sha256::new();
     for file in files {
         let path = repository().join(&file);
-        // The lock of versions is made by the first build.
+        // The lock of versions is made by the first build, and few have a script.
         if path.exists() {
             hash.update(fs::read(&path).with_context(|| format!("cannot read {file}"))?);
         }

@@ -58,6 +58,18 @@ pub(super) fn jupyter() -> Python {
     Python { name: "jupyter", program: Program::Own("start-notebook"), config }
 }
 
+/// code-server, where Kubeflow's image has it.
+pub(super) fn code_server() -> Python {
+    let config = json!({
+        "User": user(),
+        "WorkingDir": "/home/jovyan",
+        "ExposedPorts": {"8888/tcp": {}},
+        "Env": ["PATH=/opt/node/bin:/usr/local/bin:/usr/bin:/bin", "HOME=/home/jovyan", "SHELL=/bin/bash", "LANG=C.UTF-8"],
+        "Entrypoint": ["start-code-server"],
+    });
+    Python { name: "code-server", program: Program::Own("start-code-server"), config }
+}
+
 /// TensorBoard without TensorFlow.
 pub(super) fn tensorboard() -> Python {
     let config = json!({
@@ -90,7 +102,7 @@ fn user() -> String {
 impl Python {
     /// The files that decide what the image is.
     pub(super) fn files(&self) -> Vec<String> {
-        let lists = ["txt", "lock"].map(|list| format!("{FILES}/{}.{list}", self.name));
+        let lists = ["txt", "lock", "sh"].map(|list| format!("{FILES}/{}.{list}", self.name));
         let script = match self.program {
             Program::Own(file) => Some(format!("{FILES}/{file}")),
             Program::Packaged(_) => None,
@@ -140,7 +152,8 @@ impl Python {
         let mut script = Command::new("unshare");
         script.arg("--mount").arg("bash").arg(recipe.join("python-layer.sh")).arg(work).arg(name);
         script.arg(recipe.join(format!("{name}.txt"))).arg(recipe.join(format!("{name}.lock")));
-        let stages = Units { name: "stages", total: Some(4), counts: |line| line.starts_with("stage: ") };
+        let more = usize::from(recipe.join(format!("{name}.sh")).exists());
+        let stages = Units { name: "stages", total: Some(4 + more), counts: |line| line.starts_with("stage: ") };
         step.run(&mut script, Some(stages))
             .with_context(|| format!("what it did is in {}/python-layer.log", work.display()))?;
         Ok(work.join(name))
