@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod cluster;
+pub mod code_server;
 pub mod demo;
 pub mod generate;
 pub mod home;

@@ -19,11 +19,12 @@ pub(super) struct Execution {
     /// The reply comes on one channel and the output on another, in no order: both must have ended.
     replied: bool,
     idle: bool,
+    began: bool,
 }
 
 impl Execution {
     pub(super) fn new(id: &str) -> Self {
-        Self { id: id.to_owned(), output: Output::default(), replied: false, idle: false }
+        Self { id: id.to_owned(), output: Output::default(), replied: false, idle: false, began: false }
     }
 
     /// Takes in one message of the kernel's channels. A traceback, or a kernel that died, is an error.
@@ -54,10 +55,16 @@ impl Execution {
                 bail!("the code failed:\n{}", traceback(message))
             }
             "execute_reply" => self.replied = true,
+            "status" if state == "busy" => self.began = true,
             "status" if state == "idle" => self.idle = true,
             _ => {}
         }
         Ok(if self.replied && self.idle { Progress::Ended } else { Progress::Running })
+    }
+
+    /// Whether the kernel began with it.
+    pub(super) fn began(&self) -> bool {
+        self.began
     }
 
     pub(super) fn output(self) -> Output {
@@ -123,6 +130,16 @@ mod tests {
         ]);
         let output = Output { text: "accuracy 0.97\n42".into(), warnings: "a warning\n".into() };
         assert_eq!(said.unwrap(), (Progress::Ended, output));
+    }
+
+    #[test]
+    fn code_begins_when_the_kernel_is_busy_with_it() {
+        let mut execution = Execution::new("mine");
+        let other = json!({ "msg_type": "status", "parent_header": { "msg_id": "other" }, "content": { "execution_state": "busy" } });
+        execution.take(&other).unwrap();
+        assert!(!execution.began());
+        execution.take(&answer("status", &json!({ "execution_state": "busy" }))).unwrap();
+        assert!(execution.began());
     }
 
     #[test]

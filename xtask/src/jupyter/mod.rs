@@ -3,6 +3,7 @@
 //! It blocks, speaks plain HTTP and has a timeout on everything: what it talks to is a server that may never come.
 
 mod execution;
+mod terminal;
 
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,6 +16,7 @@ use ureq::Agent;
 use ureq::http::Uri;
 
 use execution::{Execution, Progress};
+pub use terminal::Terminal;
 
 /// For one HTTP request, or one connection. A server that is starting on a busy machine answers within seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -57,6 +59,14 @@ impl Kernel<'_> {
     /// Runs Python `code` to its end. A traceback is an error.
     pub fn run(&self, code: &str) -> Result<Output> {
         self.server.execute(&self.id, code)
+    }
+
+    /// Has Python `code` run and leaves, once the kernel is busy with it, as who closes the page does.
+    pub fn leave(&self, code: &str) -> Result<()> {
+        let (mut channels, mut execution) = self.server.request(&self.id, code)?;
+        follow(&mut channels, &mut execution, |execution, _| execution.began())?;
+        let _ = channels.close(None);
+        Ok(())
     }
 
     /// Ends it.
@@ -156,40 +166,59 @@ impl Server {
     }
 
     fn execute(&self, kernel: &str, code: &str) -> Result<Output> {
-        let mut channels = self.channels(kernel)?;
-        // The server keeps what came too late for one request and sends it to the next.
-        let id = format!("carrel-{}-{}", std::process::id(), REQUESTS.fetch_add(1, Ordering::Relaxed));
-        channels.send(Message::text(request(&id, code).to_string())).context("sending the code to the kernel")?;
-        let mut execution = Execution::new(&id);
-        let end = Instant::now() + RUN;
-        loop {
-            ensure!(Instant::now() < end, "the code did not end within {} s", RUN.as_secs());
-            let message = match channels.read() {
-                Ok(Message::Text(text)) => serde_json::from_str(&text).context("a message that is not JSON")?,
-                Ok(Message::Close(_)) => bail!("the server closed the channels to the kernel before the code ended"),
-                Ok(_) => continue,
-                Err(tungstenite::Error::Io(error)) if is_tick(&error) => continue,
-                Err(error) => return Err(error).context("reading from the kernel"),
-            };
-            if execution.take(&message)? == Progress::Ended {
-                break;
-            }
-        }
+        let (mut channels, mut execution) = self.request(kernel, code)?;
+        follow(&mut channels, &mut execution, |_, progress| progress == Progress::Ended)?;
         // The answer is in hand; whether the server says goodbye does not matter.
         let _ = channels.close(None);
         Ok(execution.output())
     }
 
-    fn channels(&self, kernel: &str) -> Result<WebSocket<TcpStream>> {
-        let path =
-            self.base.strip_prefix("http://").with_context(|| format!("{} is not an http:// address", self.base))?;
-        let url = format!("ws://{path}/api/kernels/{kernel}/channels");
-        let stream = connect(&url).with_context(|| format!("connecting to {url}"))?;
-        let opened = tungstenite::client(url.as_str(), stream);
-        let (channels, _) = opened.map_err(|error| anyhow!("opening the kernel's channels at {url}: {error}"))?;
-        channels.get_ref().set_read_timeout(Some(TICK))?;
-        Ok(channels)
+    fn request(&self, kernel: &str, code: &str) -> Result<(WebSocket<TcpStream>, Execution)> {
+        let mut channels = self.channels(&format!("api/kernels/{kernel}/channels"))?;
+        // The server keeps what came too late for one request and sends it to the next.
+        let id = format!("carrel-{}-{}", std::process::id(), REQUESTS.fetch_add(1, Ordering::Relaxed));
+        channels.send(Message::text(request(&id, code).to_string())).context("sending the code to the kernel")?;
+        Ok((channels, Execution::new(&id)))
     }
+
+    /// A WebSocket at a path of the server.
+    fn channels(&self, path: &str) -> Result<WebSocket<TcpStream>> {
+        web_socket(&format!("{}/{path}", self.base), TICK)
+    }
+}
+
+/// Takes in what the kernel says until it is `enough`.
+fn follow(
+    channels: &mut WebSocket<TcpStream>,
+    execution: &mut Execution,
+    enough: impl Fn(&Execution, Progress) -> bool,
+) -> Result<()> {
+    let end = Instant::now() + RUN;
+    loop {
+        ensure!(Instant::now() < end, "the code did not come so far within {} s", RUN.as_secs());
+        let message = match channels.read() {
+            Ok(Message::Text(text)) => serde_json::from_str(&text).context("a message that is not JSON")?,
+            Ok(Message::Close(_)) => bail!("the server closed the channels to the kernel before the code ended"),
+            Ok(_) => continue,
+            Err(tungstenite::Error::Io(error)) if is_tick(&error) => continue,
+            Err(error) => return Err(error).context("reading from the kernel"),
+        };
+        let progress = execution.take(&message)?;
+        if enough(execution, progress) {
+            return Ok(());
+        }
+    }
+}
+
+/// Opens a WebSocket at an `http://` address; a read of it waits as long as `tick` at most.
+pub(crate) fn web_socket(address: &str, tick: Duration) -> Result<WebSocket<TcpStream>> {
+    let path = address.strip_prefix("http://").with_context(|| format!("{address} is not an http:// address"))?;
+    let url = format!("ws://{path}");
+    let stream = connect(&url).with_context(|| format!("connecting to {url}"))?;
+    let opened = tungstenite::client(url.as_str(), stream);
+    let (socket, _) = opened.map_err(|error| anyhow!("opening a WebSocket at {url}: {error}"))?;
+    socket.get_ref().set_read_timeout(Some(tick))?;
+    Ok(socket)
 }
 
 fn connect(url: &str) -> Result<TcpStream> {
@@ -204,7 +233,7 @@ fn connect(url: &str) -> Result<TcpStream> {
 }
 
 /// Whether a read ended only because it waited as long as it may.
-fn is_tick(error: &std::io::Error) -> bool {
+pub(crate) fn is_tick(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
     matches!(error.kind(), Interrupted | TimedOut | WouldBlock)
 }
