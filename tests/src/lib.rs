@@ -4,6 +4,7 @@
 //! `cargo xtask test` starts the cluster and says where it is; nothing here is a fake.
 
 mod audit;
+mod blocked;
 mod controllers;
 pub mod crowd;
 mod desk;
@@ -13,6 +14,7 @@ mod policy;
 mod stand_in;
 
 pub use audit::{Audit, Request};
+pub use blocked::Blocked;
 pub use controllers::Controllers;
 pub use desk::Desk;
 pub use foreign::{install, remove};
@@ -64,12 +66,17 @@ pub fn run(command: &mut Command) -> Result<String> {
 }
 
 /// Tries until `attempt` succeeds, for as long as [`PATIENCE`]; then fails with the last error.
-pub async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Result<T>) -> Result<T> {
+pub async fn eventually<T>(what: &str, attempt: impl AsyncFnMut() -> Result<T>) -> Result<T> {
+    within(PATIENCE, what, attempt).await
+}
+
+/// Tries until `attempt` succeeds, for this long; then fails with the last error.
+pub async fn within<T>(patience: Duration, what: &str, mut attempt: impl AsyncFnMut() -> Result<T>) -> Result<T> {
     let started = tokio::time::Instant::now();
     loop {
         match attempt().await {
             Ok(value) => return Ok(value),
-            Err(error) if started.elapsed() > PATIENCE => return Err(error.context(format!("{what} did not come"))),
+            Err(error) if started.elapsed() > patience => return Err(error.context(format!("{what} did not come"))),
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }

@@ -2,6 +2,7 @@
 //! and names that cluster. A file a subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod activity;
 mod beside;
 mod carrel_pod;
 mod companions;

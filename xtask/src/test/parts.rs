@@ -116,7 +116,8 @@ pub(super) fn node(scene: &Scene, tally: &mut Tally) {
     }
     let demo: &[&str] = if scene.yes { &["demo", "--yes"] } else { &["demo"] };
     if tally.command("the demo", &mut scene.xtask(demo)) {
-        let arguments = ["--test", "node", "--", "--nocapture"];
+        // Some wait minutes for what must not happen, and ask for little meanwhile.
+        let arguments = ["--test", "node", "--", "--nocapture", "--test-threads=8"];
         tally.tests("notebooks on a real node", cargo_test(&arguments).envs(scene.environment("demo")));
         tally.command("the demo's end", &mut scene.xtask(&["demo", "--down"]));
         tally.command("the demo again", &mut scene.xtask(demo));
