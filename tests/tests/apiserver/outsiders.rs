@@ -1,17 +1,21 @@
 //! Objects that got around the rules, and a cluster that lacks what Carrel needs: on a cluster of the test's own, since
 //! the CRD is everybody's.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use anyhow::{Context, Result, ensure};
 use carrel_tests::{Controllers, eventually, run};
 use serde_json::{Value, json};
 use xtask::cluster::{Cluster, Nodes, Options};
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 /// A cluster that goes with the test.
 pub(crate) struct Own(pub(crate) Cluster);
 
 impl Own {
     pub(crate) fn up() -> Result<Self> {
-        let name = format!("test-own-{}", std::process::id());
+        let name = format!("test-own-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         Ok(Self(Cluster::up(&Options { name, nodes: Nodes::None, ..Options::default() })?))
     }
 

@@ -7,6 +7,7 @@ mod beside;
 mod carrel_pod;
 mod companions;
 mod crash;
+mod drain;
 mod images;
 mod kubeflow;
 mod network;

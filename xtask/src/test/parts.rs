@@ -108,6 +108,23 @@ fn cargo_deny() -> Result<PathBuf> {
     Ok(tool)
 }
 
+/// The tests that cordon the only node.
+const DRAIN: &str = "drain::";
+
+/// Has the demo's Carrel ask servers more often than each minute, as its admin would.
+fn probe_often(scene: &Scene) -> Result<()> {
+    let ours = ["-n", "carrel-system"];
+    for arguments in [
+        &["create", "configmap", "carrel", "--from-literal=CARREL_PROBE_PERIOD=15s"][..],
+        &["rollout", "restart", "deployment/carrel"],
+        &["rollout", "status", "deployment/carrel", "--timeout=120s"],
+    ] {
+        let status = scene.kubectl("demo", &[&ours, arguments].concat()).status()?;
+        ensure!(status.success(), "kubectl {arguments:?}: {status}");
+    }
+    Ok(())
+}
+
 /// The demo, and end to end on its cluster.
 pub(super) fn node(scene: &Scene, tally: &mut Tally) {
     let what = "the demo, and notebooks on a real node";
@@ -116,9 +133,12 @@ pub(super) fn node(scene: &Scene, tally: &mut Tally) {
     }
     let demo: &[&str] = if scene.yes { &["demo", "--yes"] } else { &["demo"] };
     if tally.command("the demo", &mut scene.xtask(demo)) {
+        tally.check("a probe each 15 s", || probe_often(scene));
         // Some wait minutes for what must not happen, and ask for little meanwhile.
-        let arguments = ["--test", "node", "--", "--nocapture", "--test-threads=8"];
+        let arguments = ["--test", "node", "--", "--nocapture", "--test-threads=8", "--skip", DRAIN];
         tally.tests("notebooks on a real node", cargo_test(&arguments).envs(scene.environment("demo")));
+        let arguments = ["--test", "node", "--", "--nocapture", DRAIN];
+        tally.tests("the drain of the node", cargo_test(&arguments).envs(scene.environment("demo")));
         tally.command("the demo's end", &mut scene.xtask(&["demo", "--down"]));
         tally.command("the demo again", &mut scene.xtask(demo));
     }

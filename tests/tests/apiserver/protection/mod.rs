@@ -74,8 +74,8 @@ async fn a_busy_pod_is_not_evicted_and_an_idle_one_is() -> Result<()> {
     .await?;
     let weak = Patch::Merge(json!({"spec": {"minAvailable": 0}}));
     budgets.patch("trains-0", &PatchParams::default(), &weak).await?;
-    let less = Patch::Merge(json!({"metadata": {"annotations": {SAFE_TO_EVICT: null}}}));
-    desk.api::<Pod>().patch("trains-0", &PatchParams::default(), &less).await?;
+    let without = Patch::Merge(json!({"metadata": {"annotations": {SAFE_TO_EVICT: null}}}));
+    desk.api::<Pod>().patch("trains-0", &PatchParams::default(), &without).await?;
     eventually("the repair", async || {
         let min = budgets.get("trains-0").await?.spec.and_then(|spec| spec.min_available);
         ensure!(min == Some(IntOrString::Int(1)), "{min:?}");
