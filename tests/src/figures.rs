@@ -31,15 +31,44 @@ pub fn tenths(sum: usize, count: usize) -> String {
 
 /// The controllers as they run in a cluster: all namespaces, with their lease.
 pub fn start() -> Result<Controllers> {
-    Controllers::start_as_deployed(&PathBuf::from(given("CARREL_KUBECONFIG")?), &["--log=warn"])
+    start_with(&[])
+}
+
+/// The same, with these arguments too.
+pub fn start_with(arguments: &[&str]) -> Result<Controllers> {
+    Controllers::start_as_deployed(&PathBuf::from(given("CARREL_KUBECONFIG")?), &[&["--log=warn"], arguments].concat())
 }
 
 /// The resident memory of the controllers.
 pub fn memory(controllers: &Controllers) -> Result<String> {
+    size(controllers, "VmRSS")
+}
+
+/// The most resident memory that the controllers ever had.
+pub fn most_memory(controllers: &Controllers) -> Result<String> {
+    size(controllers, "VmHWM")
+}
+
+fn size(controllers: &Controllers, field: &str) -> Result<String> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", controllers.pid()))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    let line = line.with_context(|| format!("no {field}"))?;
     let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
     Ok(format!("{} MiB", kilobytes / 1024))
+}
+
+/// What the controllers have computed so far, in all threads.
+pub fn cpu(controllers: &Controllers) -> Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", controllers.pid()))?;
+    ticks(&stat).map(|ticks| Duration::from_millis(ticks * 10)).context("no times in /proc/PID/stat")
+}
+
+/// Hundredths of a second, whatever the kernel counts in: `utime` and `stime` of what proc(5) calls stat.
+fn ticks(stat: &str) -> Option<u64> {
+    // The name before it may hold spaces and brackets.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let mut field = || fields.next()?.parse::<u64>().ok();
+    Some(field()? + field()?)
 }
 
 /// Prints what is asked in a minute in which nothing happens.
@@ -64,4 +93,16 @@ pub async fn restart(controllers: Controllers, audit: &Audit, namespace: &str) -
     line("restart: caches filled after", &format!("{}, {writes} writes", seconds(filled)));
     line("memory after the restart (VmRSS)", &memory(&controllers)?);
     Ok(controllers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ticks;
+
+    #[test]
+    fn ticks_are_found_behind_any_name() {
+        let stat = "7 (a) 1 (b) S 1 7 7 0 -1 4194560 1 0 0 0 120 34 9 9 20 0 3 0 55";
+        assert_eq!(ticks(stat), Some(154));
+        assert_eq!(ticks("7 (a) S 1"), None);
+    }
 }

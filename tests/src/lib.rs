@@ -12,6 +12,7 @@ pub mod figures;
 mod foreign;
 mod policy;
 mod stand_in;
+mod stand_ins;
 
 pub use audit::{Audit, Request};
 pub use blocked::Blocked;
@@ -20,6 +21,7 @@ pub use desk::Desk;
 pub use foreign::{install, remove};
 pub use policy::{Policy, policies};
 pub use stand_in::{Listener, Says, StandIn};
+pub use stand_ins::StandIns;
 
 use std::path::PathBuf;
 use std::process::Command;

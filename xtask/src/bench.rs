@@ -45,6 +45,18 @@ pub enum Bench {
         #[arg(long)]
         yes: bool,
     },
+    /// Asking servers whether they are used, each of which is a port of a stand-in.
+    Culling {
+        /// How many notebooks.
+        #[arg(long, visible_alias = "notebooks", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(10..=15_000))]
+        n: u32,
+        /// For how many seconds nothing happens while it is counted what is asked of the API server.
+        #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(10..=86_400))]
+        rest: u32,
+        /// Install missing packages without asking.
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 /// A program of the tests that measures, and what it is told.
@@ -70,6 +82,10 @@ pub fn run(bench: &Bench) -> Result<()> {
             let told = vec![("BENCH_VOLUMES", n.to_string()), ("BENCH_STRANGERS", strangers.to_string())];
             // No pod is started.
             (Measure { program: "bench-volumes", told }, 1, *yes)
+        }
+        Bench::Culling { n, rest, yes } => {
+            let told = vec![("BENCH_NOTEBOOKS", n.to_string()), ("BENCH_REST", rest.to_string())];
+            (Measure { program: "bench-culling", told }, n.div_ceil(PODS_A_NODE) + 1, *yes)
         }
     };
     let binary = images::carrel_binary()?;
