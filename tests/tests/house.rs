@@ -103,6 +103,7 @@ const NOT_PURE: &[&str] = &[
     "monitor.rs",
     "act.rs",
     "counts.rs",
+    "caller.rs",
     "usage",
     "rulebook.rs",
     "properties",
