@@ -24,7 +24,7 @@ async fn said(desk: &Desk, name: &str, expected: impl Fn(&LabPolicyStatus) -> bo
 async fn a_policy_says_where_it_decides_and_why_it_can_not() -> Result<()> {
     let desk = Desk::without_controllers().await?;
     let kubeconfig = carrel_tests::given("CARREL_KUBECONFIG")?;
-    let own = ["--lease-namespace", &desk.namespace, "--probe=false"];
+    let own = ["--leader-elect=false"];
     let policy = Policy::set(&desk, json!({"idle": {"idleAfter": "1h"}})).await?;
     let controllers = Controllers::start(Path::new(&kubeconfig), &own)?;
     controllers.ready().await?;
