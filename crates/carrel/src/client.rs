@@ -1,9 +1,10 @@
 //! Which cluster to talk to, as kubectl has it: a file, a context, or the pod's own account.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use kube::Config;
+use clap::Args;
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
 
 /// Why there is no cluster to talk to.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +13,34 @@ pub(crate) enum ConfigError {
     Kubeconfig { file: String, source: Box<kube::config::KubeconfigError> },
     #[error("no cluster to talk to: {0}; give --kubeconfig, or run in a pod with a ServiceAccount")]
     NoCluster(#[from] Box<kube::config::InferConfigError>),
+}
+
+/// Why the cluster can't be asked anything.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClientError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("can't make a client from the kubeconfig: {0}")]
+    Client(#[from] Box<kube::Error>),
+}
+
+/// The cluster that a command reads.
+#[derive(Debug, Args)]
+pub(crate) struct ClusterArgs {
+    /// The kubeconfig file; $KUBECONFIG, ~/.kube/config or the pod's ServiceAccount if absent.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+
+    /// The context of the kubeconfig to use; its current one if absent.
+    #[arg(long)]
+    context: Option<String>,
+}
+
+impl ClusterArgs {
+    pub(crate) async fn client(&self) -> Result<Client, ClientError> {
+        let config = config(self.kubeconfig.as_deref(), self.context.as_deref()).await?;
+        Ok(Client::try_from(config).map_err(Box::new)?)
+    }
 }
 
 /// Where the cluster is, and who asks. The kubeconfig is $KUBECONFIG, ~/.kube/config or the pod's ServiceAccount if absent.

@@ -4,14 +4,13 @@ mod read;
 mod rows;
 mod table;
 
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use kube::Client;
 
-use crate::client::{ConfigError, config};
+use crate::client::{ClientError, ClusterArgs};
+use crate::printed::print;
 use read::{Found, ReadError};
 use rows::{Row, rows};
 
@@ -20,13 +19,8 @@ pub(crate) struct DrainPlanArgs {
     /// The node.
     node: String,
 
-    /// The kubeconfig file; $KUBECONFIG, ~/.kube/config or the pod's ServiceAccount if absent.
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
-
-    /// The context of the kubeconfig to use; its current one if absent.
-    #[arg(long)]
-    context: Option<String>,
+    #[command(flatten)]
+    cluster: ClusterArgs,
 
     /// How they are printed.
     #[arg(short, long, default_value = "table", value_enum, value_name = "FORMAT")]
@@ -45,9 +39,7 @@ enum Output {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlanError {
     #[error(transparent)]
-    Config(#[from] ConfigError),
-    #[error("can't make a client from the kubeconfig: {0}")]
-    Client(#[from] Box<kube::Error>),
+    Client(#[from] ClientError),
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error("can't write the plan: {0}")]
@@ -58,22 +50,16 @@ pub(crate) enum PlanError {
 pub(crate) fn run(args: &DrainPlanArgs) -> Result<(), PlanError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let found = runtime.block_on(async {
-        let config = config(args.kubeconfig.as_deref(), args.context.as_deref()).await?;
-        let client = Client::try_from(config).map_err(Box::new)?;
+        let client = args.cluster.client().await?;
         Ok::<_, PlanError>(read::read(&client, &args.node).await?)
     })?;
     let rows = rows(&found);
-    let mut out = io::stdout().lock();
     let printed = match args.output {
         Output::Json => serde_json::to_string_pretty(&rows).map_err(io::Error::other)? + "\n",
         Output::Table if rows.is_empty() => String::new(),
         Output::Table => table::table(&rows, Timestamp::now()),
     };
-    match out.write_all(printed.as_bytes()) {
-        // Whoever reads has enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-        written => written?,
-    }
+    print(&printed)?;
     // Beside the plan, so that what reads the plan has nothing else in it.
     eprintln!("{}", sum(&rows, &found, &args.node));
     Ok(())

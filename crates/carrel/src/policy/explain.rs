@@ -6,11 +6,12 @@ use kube::ResourceExt;
 use kube::api::DynamicObject;
 use serde_json::Value;
 
+use super::PolicyError;
 use super::explained::{Facts, explained};
 use super::live::{self, Kind};
-use super::{ClusterArgs, PolicyError};
 use crate::activity::ActivityArgs;
 use crate::args::name;
+use crate::client::ClusterArgs;
 use crate::printed::print;
 
 #[derive(Debug, Args)]

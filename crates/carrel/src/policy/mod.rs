@@ -9,12 +9,10 @@ mod simulate;
 mod sum;
 
 use std::io;
-use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use kube::Client;
 
-use crate::client::{ConfigError, config};
+use crate::client::ClientError;
 use crate::history::HistoryError;
 use crate::pages::ReadError;
 use draft::DraftError;
@@ -36,25 +34,6 @@ enum PolicyCommand {
     Explain(ExplainArgs),
 }
 
-/// The cluster to read.
-#[derive(Debug, Args)]
-struct ClusterArgs {
-    /// The kubeconfig file; $KUBECONFIG, ~/.kube/config or the pod's ServiceAccount if absent.
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
-
-    /// The context of the kubeconfig to use; its current one if absent.
-    #[arg(long)]
-    context: Option<String>,
-}
-
-impl ClusterArgs {
-    async fn client(&self) -> Result<Client, PolicyError> {
-        let config = config(self.kubeconfig.as_deref(), self.context.as_deref()).await?;
-        Ok(Client::try_from(config).map_err(Box::new)?)
-    }
-}
-
 /// Why nothing can be said of policies.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PolicyError {
@@ -63,9 +42,7 @@ pub(crate) enum PolicyError {
     #[error(transparent)]
     History(#[from] HistoryError),
     #[error(transparent)]
-    Config(#[from] ConfigError),
-    #[error("can't make a client from the kubeconfig: {0}")]
-    Client(#[from] Box<kube::Error>),
+    Client(#[from] ClientError),
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error("there is no {kind} {name} in the namespace {namespace}; --kind names another kind")]

@@ -14,9 +14,10 @@ use serde::Serialize;
 use super::live::{self, policies};
 use super::rows::{csv_lines, table_lines};
 use super::sum::{given_back, sum};
-use super::{ClusterArgs, PolicyError, draft};
+use super::{PolicyError, draft};
 use crate::activity::ActivityArgs;
 use crate::args::name;
+use crate::client::ClusterArgs;
 use crate::history::{Span, gaps, read};
 use crate::printed::{Output, columns, csv, print};
 

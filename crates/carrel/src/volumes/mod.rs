@@ -4,18 +4,17 @@ mod read;
 mod rows;
 mod table;
 
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io;
 
 use carrel_api::TimeSpan;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use kube::Client;
 
 use crate::age::short;
 use crate::args::name;
-use crate::client::{ConfigError, config};
+use crate::client::{ClientError, ClusterArgs};
 use crate::pages::{ReadError, place};
+use crate::printed::print;
 use rows::{Row, rows};
 
 #[derive(Debug, Args)]
@@ -24,13 +23,8 @@ pub(crate) struct VolumesArgs {
     #[arg(short, long, value_parser = name)]
     namespace: Option<String>,
 
-    /// The kubeconfig file; $KUBECONFIG, ~/.kube/config or the pod's ServiceAccount if absent.
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
-
-    /// The context of the kubeconfig to use; its current one if absent.
-    #[arg(long)]
-    context: Option<String>,
+    #[command(flatten)]
+    cluster: ClusterArgs,
 
     /// List claims that no pod mounts for at least this long, such as 30d, 2w or 12h. Where nobody knows since when, the age of
     /// the claim counts.
@@ -54,9 +48,7 @@ enum Output {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListError {
     #[error(transparent)]
-    Config(#[from] ConfigError),
-    #[error("can't make a client from the kubeconfig: {0}")]
-    Client(#[from] Box<kube::Error>),
+    Client(#[from] ClientError),
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error("can't write the list: {0}")]
@@ -67,23 +59,17 @@ pub(crate) enum ListError {
 pub(crate) fn run(args: &VolumesArgs) -> Result<(), ListError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let found = runtime.block_on(async {
-        let config = config(args.kubeconfig.as_deref(), args.context.as_deref()).await?;
-        let client = Client::try_from(config).map_err(Box::new)?;
+        let client = args.cluster.client().await?;
         Ok::<_, ListError>(read::read(&client, args.namespace.as_deref()).await?)
     })?;
     let now = Timestamp::now();
     let rows = rows(&found, args.unused_for.duration(), now);
-    let mut out = io::stdout().lock();
     let printed = match args.output {
         Output::Json => serde_json::to_string_pretty(&rows).map_err(io::Error::other)? + "\n",
         Output::Table if rows.is_empty() => String::new(),
         Output::Table => table::table(&rows, now),
     };
-    match out.write_all(printed.as_bytes()) {
-        // Whoever reads has enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-        written => written?,
-    }
+    print(&printed)?;
     // Beside the list, so that what reads the list has nothing else in it.
     eprintln!("{}", sum(&rows, found.claims.len(), args));
     Ok(())

@@ -4,21 +4,14 @@ use jiff::Timestamp;
 
 use super::rows::{Known, Request, Row};
 use crate::age::short;
+use crate::printed::{columns, line};
 
 const HEAD: [&str; 7] = ["NAMESPACE", "NAME", "SIZE", "CLASS", "UNUSED SINCE", "VOLUMEREQUEST", "LAST USED BY"];
 
 /// The rows with their head, in columns.
 pub(super) fn table(rows: &[Row], now: Timestamp) -> String {
-    let mut lines = vec![HEAD.map(str::to_owned)];
-    lines.extend(rows.iter().map(|row| cells(row, now)));
-    let widths: [usize; 7] = std::array::from_fn(|at| {
-        lines.iter().filter_map(|line| line.get(at)).map(|cell| cell.chars().count()).max().unwrap_or_default()
-    });
-    let line = |cells: &[String; 7]| {
-        let cells = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
-    };
-    lines.iter().map(line).collect()
+    let rows = rows.iter().map(|row| cells(row, now).into());
+    columns(&[line(HEAD)].into_iter().chain(rows).collect::<Vec<_>>())
 }
 
 fn cells(row: &Row, now: Timestamp) -> [String; 7] {
