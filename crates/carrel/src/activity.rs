@@ -93,8 +93,8 @@ impl ActivityArgs {
     /// Who tells of the use of GPUs, if anybody.
     pub(crate) fn prometheus(&self) -> Result<Option<Prometheus>, OutsideError> {
         let Some(url) = given(self.prometheus.as_ref()) else { return Ok(None) };
-        let (client, _) = outside::client(url, self.prometheus_token_file.as_deref())?;
-        Ok(Some(Prometheus { client, query: self.gpu_query.clone() }))
+        let (client, base_path) = outside::client(url, self.prometheus_token_file.as_deref())?;
+        Ok(Some(Prometheus { client, base_path, query: self.gpu_query.clone() }))
     }
 
     /// Whom to tell of stops, if anybody: a client, and the path there.

@@ -1,6 +1,6 @@
 //! Servers beside the cluster that Carrel asks or tells: by their URL, with kube's client, which brings TLS and tokens.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use kube::{Client, Config};
 
@@ -25,7 +25,7 @@ pub(crate) fn client(url: &str, token: Option<&Path>) -> Result<(Client, String)
     let path = parts.path_and_query.replace(http::uri::PathAndQuery::from_static("/"));
     let server = http::Uri::from_parts(parts).map_err(|_| no_url())?;
     let mut config = Config::new(server);
-    config.auth_info.token_file = token.map(|file: &Path| PathBuf::from(file).display().to_string());
+    config.auth_info.token_file = token.map(|file| file.display().to_string());
     let broken = |source| OutsideError::Client { url: url.to_owned(), source: Box::new(source) };
     let client = Client::try_from(config).map_err(broken)?;
     Ok((client, path.map_or_else(|| "/".to_owned(), |path| path.to_string())))

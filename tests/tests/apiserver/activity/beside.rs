@@ -21,7 +21,7 @@ async fn a_gpu_that_works_keeps_its_server() -> Result<()> {
         json!({"metric": {"exported_namespace": desk.namespace, "exported_pod": "train-0"}, "value": [now, "73"]});
     let answer = json!({"status": "success", "data": {"resultType": "vector", "result": [sample]}});
     let prometheus = Listener::new(answer.to_string()).await?;
-    let url = format!("http://127.0.0.1:{}/", prometheus.port);
+    let url = format!("http://127.0.0.1:{}/prometheus/", prometheus.port);
     desk.restart_with(&[ASKING, &["--prometheus", &url, "--gpu-query", "max by (exported_pod) (used)"]].concat())
         .await?;
     let sections = json!({"idle": {"idleAfter": "6s", "warnBefore": "2s"}, "signals": {"gpuAbovePercent": 5}});
@@ -33,7 +33,7 @@ async fn a_gpu_that_works_keeps_its_server() -> Result<()> {
     let gpu = evidence.iter().find(|evidence| evidence.signal == Signal::Gpu).context("no word of GPUs")?;
     assert_eq!((gpu.vote, gpu.value.as_str()), (Vote::Busy, "73% of GPU, and 5 is the threshold"));
     let (path, _) = prometheus.sent().pop().context("it was not asked")?;
-    assert_eq!(path, "/api/v1/query?query=max%20by%20%28exported_pod%29%20%28used%29");
+    assert_eq!(path, "/prometheus/api/v1/query?query=max+by+%28exported_pod%29+%28used%29");
     Ok(())
 }
 
