@@ -118,7 +118,7 @@ const NOT_PURE: &[&str] = &[
 /// Pure rooms name nothing that waits or talks.
 #[test]
 fn pure_rooms_do_no_io() {
-    let mut open: Vec<_> = ["activity", "notebook", "server", "volume"]
+    let mut open: Vec<_> = ["activity", "notebook", "policy", "server", "volume"]
         .map(|name| xtask::home::repository().join("crates").join(name).join("src"))
         .into();
     let mut rooms = 0;

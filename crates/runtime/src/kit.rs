@@ -119,8 +119,8 @@ impl<K: Shelved, S, R: Clone> Kit<K, S, R> {
 
 impl<K, S, R> Kit<K, S, R>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Shelved + Debug,
-    S: Clone + PartialEq + Serialize,
+    K: Resource<DynamicType = ()> + Shelved,
+    S: Clone,
     R: Clone,
 {
     /// The status that this process wrote of an object and the cache has not seen.
@@ -137,7 +137,14 @@ where
         self.backoff.clear(key);
         self.wake.send_key(self.turns.leave(key));
     }
+}
 
+impl<K, S, R> Kit<K, S, R>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Shelved + Debug,
+    S: Clone + PartialEq + Serialize,
+    R: Clone,
+{
     /// Says what is to be said of an object, if that differs from what was said before and need not wait. `told` is called
     /// once it is said, with both, and answers with the Events that the change is worth. How long the words wait, if they do.
     pub async fn say(
