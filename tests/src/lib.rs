@@ -10,6 +10,7 @@ pub mod crowd;
 mod desk;
 pub mod figures;
 mod foreign;
+mod listener;
 mod policy;
 mod stand_in;
 mod stand_ins;
@@ -19,8 +20,9 @@ pub use blocked::Blocked;
 pub use controllers::Controllers;
 pub use desk::Desk;
 pub use foreign::{install, remove};
+pub use listener::Listener;
 pub use policy::{Policy, policies};
-pub use stand_in::{Listener, Says, StandIn};
+pub use stand_in::{ASKING, Says, StandIn};
 pub use stand_ins::StandIns;
 
 use std::path::PathBuf;

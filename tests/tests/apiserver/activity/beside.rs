@@ -6,12 +6,12 @@ use anyhow::{Context, Result, ensure};
 use carrel_api::activity::{Signal, Verdict, Vote};
 use carrel_api::notebook::Notebook;
 use carrel_api::vocabulary::{CHECKED_AT, LAST_ACTIVITY};
-use carrel_tests::{Desk, Listener, Policy, Says, StandIn, eventually};
+use carrel_tests::{ASKING, Desk, Listener, Policy, Says, StandIn, eventually};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
-use super::{ASKING, has, is, running, stops};
+use super::{has, is, running, stops};
 
 #[tokio::test]
 async fn a_gpu_that_works_keeps_its_server() -> Result<()> {

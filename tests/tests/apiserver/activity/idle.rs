@@ -6,11 +6,11 @@ use anyhow::{Context, Result, ensure};
 use carrel_api::activity::{Signal, StopCause, Verdict, Vote};
 use carrel_api::vocabulary::STOPPED;
 use carrel_api::whole_seconds;
-use carrel_tests::{Audit, Desk, Policy, Says, StandIn, eventually};
+use carrel_tests::{ASKING, Audit, Desk, Policy, Says, StandIn, eventually};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::{ASKING, has, has_no, is, running, stops};
+use super::{has, has_no, is, running, stops};
 use crate::events::said;
 
 #[tokio::test]

@@ -14,9 +14,6 @@ use carrel_tests::{Desk, StandIn, eventually};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
-/// Asks each server once a second, at its pod's address.
-const ASKING: &[&str] = &["--probe=true", "--probe-via=pod", "--probe-period=1s"];
-
 /// A running Notebook `name` whose server is the stand-in.
 async fn running(desk: &Desk, name: &str, server: &StandIn) -> Result<NotebookStatus> {
     desk.notebook(name, &server.pod_spec()).await?;

@@ -8,14 +8,14 @@ use carrel_api::activity::StopCause;
 use carrel_api::notebook::Notebook;
 use carrel_api::vocabulary::{START_WITH_WINDOW, STOPPED};
 use carrel_api::whole_seconds;
-use carrel_tests::{Controllers, Desk, Policy, Says, StandIn, eventually};
+use carrel_tests::{ASKING, Controllers, Desk, Policy, Says, StandIn, eventually};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
-use super::{ASKING, has, has_no, running, stops};
+use super::{has, has_no, running, stops};
 use crate::events::said;
 
 /// Hours that begin so long after now, for an hour.

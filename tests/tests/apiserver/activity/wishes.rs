@@ -6,12 +6,12 @@ use anyhow::{Result, ensure};
 use carrel_api::activity::StopCause;
 use carrel_api::vocabulary::{ACTIVITY, IDLE_AFTER, KEEP_ALIVE, STOP_WHEN_DONE};
 use carrel_api::whole_seconds;
-use carrel_tests::{Desk, Policy, Says, StandIn, eventually};
+use carrel_tests::{ASKING, Desk, Policy, Says, StandIn, eventually};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use serde_json::json;
 
-use super::{ASKING, has, has_no, running, stops};
+use super::{has, has_no, running, stops};
 
 #[tokio::test]
 async fn a_snooze_holds_until_it_ends() -> Result<()> {

@@ -5,7 +5,7 @@ mod stage;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use carrel_tests::{Desk, eventually, kubectl};
+use carrel_tests::{ASKING, Desk, Says, StandIn, eventually, kubectl};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -14,7 +14,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config, ResourceExt};
 use serde_json::json;
 
-use stage::{ASKING, Jupyter, Stage, free, kept, pod};
+use stage::{Stage, free, idle, kept, notebook, pod};
 
 const SAFE_TO_EVICT: &str = "cluster-autoscaler.kubernetes.io/safe-to-evict";
 const DO_NOT_DISRUPT: &str = "karpenter.sh/do-not-disrupt";
@@ -53,8 +53,8 @@ async fn lost(desk: &Desk, name: &str) -> Result<String> {
 async fn a_busy_pod_is_not_evicted_and_an_idle_one_is() -> Result<()> {
     let desk = Desk::with(ASKING).await?;
     let _stage = Stage::set(&desk, 1, policy()).await?;
-    let jupyter = Jupyter::busy()?;
-    jupyter.notebook(&desk, "trains", json!({DO_NOT_DISRUPT: "30m"})).await?;
+    let jupyter = StandIn::new(Says::Busy).await?;
+    notebook(&jupyter, &desk, "trains", json!({DO_NOT_DISRUPT: "30m"})).await?;
     let uid = desk.pod_uid("trains").await?;
     let budget = kept(&desk, "trains").await?;
     assert_eq!(budget.metadata.owner_references.as_ref().unwrap()[0].uid, uid);
@@ -86,7 +86,7 @@ async fn a_busy_pod_is_not_evicted_and_an_idle_one_is() -> Result<()> {
     kept(&desk, "trains").await?;
     assert_eq!(evict(&desk, "trains").await?, 429);
 
-    jupyter.is_busy(false);
+    jupyter.say(idle());
     free(&desk, "trains").await?;
     let live = pod(&desk, "trains").await?;
     assert_eq!(live.uid().unwrap(), uid, "nothing of this restarts it");
@@ -100,13 +100,13 @@ async fn a_busy_pod_is_not_evicted_and_an_idle_one_is() -> Result<()> {
 #[tokio::test]
 async fn what_a_process_left_behind_is_taken_away_by_the_next() -> Result<()> {
     let mut desk = Desk::with(ASKING).await?;
-    let jupyter = Jupyter::busy()?;
+    let jupyter = StandIn::new(Says::Busy).await?;
     let _stage = Stage::set(&desk, 1, policy()).await?;
-    jupyter.notebook(&desk, "left", json!({})).await?;
+    notebook(&jupyter, &desk, "left", json!({})).await?;
     kept(&desk, "left").await?;
     let uid = desk.pod_uid("left").await?;
     desk.controllers.take().unwrap().stop().await?;
-    jupyter.is_busy(false);
+    jupyter.say(idle());
     desk.restart_with(ASKING).await?;
     free(&desk, "left").await?;
     assert_eq!(desk.pod_uid("left").await?, uid);
@@ -117,8 +117,8 @@ async fn what_a_process_left_behind_is_taken_away_by_the_next() -> Result<()> {
 async fn a_busy_pod_is_kept_no_longer_than_the_cap() -> Result<()> {
     let desk = Desk::with(ASKING).await?;
     let _stage = Stage::set(&desk, 1, json!({"protectBusy": {"cap": "20s"}})).await?;
-    let jupyter = Jupyter::busy()?;
-    jupyter.notebook(&desk, "long", json!({})).await?;
+    let jupyter = StandIn::new(Says::Busy).await?;
+    notebook(&jupyter, &desk, "long", json!({})).await?;
     kept(&desk, "long").await?;
     free(&desk, "long").await?;
     desk.rests(Duration::from_secs(3)).await?;
@@ -131,8 +131,8 @@ async fn a_busy_pod_is_kept_no_longer_than_the_cap() -> Result<()> {
 async fn a_cordon_is_told_and_what_is_idle_then_moves() -> Result<()> {
     let desk = Desk::with(ASKING).await?;
     let stage = Stage::set(&desk, 2, policy()).await?;
-    let jupyter = Jupyter::busy()?;
-    jupyter.notebook(&desk, "moves", json!({})).await?;
+    let jupyter = StandIn::new(Says::Busy).await?;
+    notebook(&jupyter, &desk, "moves", json!({})).await?;
     kept(&desk, "moves").await?;
     let first = pod(&desk, "moves").await?;
     let node = first.spec.as_ref().unwrap().node_name.clone().unwrap();
@@ -160,7 +160,7 @@ async fn a_cordon_is_told_and_what_is_idle_then_moves() -> Result<()> {
 
     let plan = carrel(&["drain-plan", &node, "-o", "json"])?;
     assert_eq!((&plan[0]["state"], &plan[0]["movesWhenIdle"]), (&json!("Held"), &json!(true)), "{plan}");
-    jupyter.is_busy(false);
+    jupyter.say(idle());
     let second = desk.pod_after("moves", &first.uid().unwrap()).await?;
     assert_ne!(second.spec.unwrap().node_name, Some(node.clone()));
     told(None).await?;
@@ -183,11 +183,11 @@ fn carrel(arguments: &[&str]) -> Result<serde_json::Value> {
 async fn a_strangers_budget_is_left_alone_and_a_refused_one_is_told() -> Result<()> {
     let desk = Desk::with(ASKING).await?;
     let _stage = Stage::set(&desk, 1, policy()).await?;
-    let (one, other) = (Jupyter::busy()?, Jupyter::busy()?);
+    let (one, other) = (StandIn::new(Says::Busy).await?, StandIn::new(Says::Busy).await?);
     let stranger = "{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: taken-0},
         spec: {minAvailable: 1, unhealthyPodEvictionPolicy: AlwaysAllow, selector: {matchLabels: {statefulset.kubernetes.io/pod-name: taken-0}}}}";
     let before = desk.create(stranger).await?;
-    one.notebook(&desk, "taken", json!({})).await?;
+    notebook(&one, &desk, "taken", json!({})).await?;
     let told = async |name: &str, reason: &str| {
         eventually(&format!("{reason} of {name}"), async || {
             let status = desk.status(name).await?;
@@ -204,7 +204,7 @@ async fn a_strangers_budget_is_left_alone_and_a_refused_one_is_told() -> Result<
 
     let quota = "{apiVersion: v1, kind: ResourceQuota, metadata: {name: few}, spec: {hard: {count/poddisruptionbudgets.policy: 1}}}";
     desk.create(quota).await?;
-    other.notebook(&desk, "refused", json!({})).await?;
+    notebook(&other, &desk, "refused", json!({})).await?;
     let message = told("refused", "Refused").await?;
     ensure!(message.contains("exceeded quota: few"), "{message}");
     desk.reaches("refused", "Running").await?;

@@ -1,110 +1,42 @@
-//! What a server needs to be busy here: a Jupyter Server that this machine stands in for, and a fake node of its own.
-
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+//! What a server needs to be busy here, beside a stand-in for it: a fake node of its own.
 
 use anyhow::{Context, Result, ensure};
-use carrel_api::lab_policy::LabPolicy;
-use carrel_tests::{Desk, eventually};
+use carrel_tests::{Desk, Policy, Says, StandIn, eventually};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
-/// How the controllers of these tests ask: each second, at the pod's address.
-pub(super) const ASKING: &[&str] = &["--probe=true", "--probe-via=pod", "--probe-period=1s"];
-
-/// A Jupyter Server with one kernel. Ends when dropped.
-pub(super) struct Jupyter {
-    port: u16,
-    busy: Arc<AtomicBool>,
-    over: Arc<AtomicBool>,
+/// Since long ago: it is idle since it was last seen busy.
+pub(super) fn idle() -> Says {
+    Says::IdleSince(Timestamp::UNIX_EPOCH)
 }
 
-impl Jupyter {
-    pub(super) fn busy() -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let port = listener.local_addr()?.port();
-        let (busy, over) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
-        let (is_busy, is_over) = (busy.clone(), over.clone());
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                if is_over.load(Ordering::Relaxed) {
-                    return;
-                }
-                // Who hangs up early asks again.
-                let _ = answer(stream, is_busy.load(Ordering::Relaxed));
-            }
-        });
-        Ok(Self { port, busy, over })
-    }
-
-    pub(super) fn is_busy(&self, busy: bool) {
-        self.busy.store(busy, Ordering::Relaxed);
-    }
-
-    /// Creates a Notebook of which this is the server, on the nodes of this stage.
-    pub(super) async fn notebook(&self, desk: &Desk, name: &str, annotations: Value) -> Result<()> {
-        let pod = json!({"hostNetwork": true, "nodeSelector": {"only-for": desk.namespace},
-            "tolerations": [{"key": "only-for", "operator": "Exists"}],
-            "containers": [{"name": name, "image": "jupyter", "ports": [{"containerPort": self.port}]}]});
-        let notebook = json!({"apiVersion": "kubeflow.org/v1", "kind": "Notebook",
-            "metadata": {"name": name, "annotations": {"carrel.dev/activity": "jupyter"}},
-            "spec": {"template": {"metadata": {"annotations": annotations}, "spec": pod}}});
-        desk.create(&notebook.to_string()).await?;
-        desk.reaches(name, "Running").await.map(drop)
-    }
-}
-
-fn answer(mut stream: TcpStream, busy: bool) -> std::io::Result<()> {
-    let (mut request, mut piece) = (Vec::new(), [0; 1024]);
-    while !request.windows(4).any(|end| end == b"\r\n\r\n") {
-        match stream.read(&mut piece)? {
-            0 => return Ok(()),
-            read => request.extend_from_slice(&piece[..read]),
-        }
-    }
-    let text = String::from_utf8_lossy(&request);
-    let path = text.split_whitespace().nth(1).unwrap_or_default();
-    let state = if busy { "busy" } else { "idle" };
-    let (status, body) = if path.contains("/api/kernels") {
-        // Long ago: since when it is idle is then when it was last seen busy.
-        let kernel =
-            json!([{"id": "k", "execution_state": state, "last_activity": "2026-01-01T00:00:00Z", "connections": 0}]);
-        ("200 OK", kernel.to_string())
-    } else if path.contains("/api/terminals") {
-        ("200 OK", "[]".to_owned())
-    } else {
-        ("404 Not Found", String::new())
-    };
-    let head = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-        body.len()
-    );
-    stream.write_all((head + &body).as_bytes())
-}
-
-impl Drop for Jupyter {
-    fn drop(&mut self) {
-        self.over.store(true, Ordering::Relaxed);
-        // So that its thread sees that.
-        let _ = TcpStream::connect(("127.0.0.1", self.port));
-    }
+/// Creates a Notebook of which this is the server, on the nodes of this stage.
+pub(super) async fn notebook(server: &StandIn, desk: &Desk, name: &str, annotations: Value) -> Result<()> {
+    let pod = json!({"hostNetwork": true, "nodeSelector": {"only-for": desk.namespace},
+        "tolerations": [{"key": "only-for", "operator": "Exists"}],
+        "containers": [{"name": name, "image": "jupyter", "ports": [{"containerPort": server.port}]}]});
+    let notebook = json!({"apiVersion": "kubeflow.org/v1", "kind": "Notebook",
+        "metadata": {"name": name, "annotations": {"carrel.dev/activity": "jupyter"}},
+        "spec": {"template": {"metadata": {"annotations": annotations}, "spec": pod}}});
+    desk.create(&notebook.to_string()).await?;
+    desk.reaches(name, "Running").await.map(drop)
 }
 
 /// Fake nodes that keep away all pods but those of this test, and a policy for its namespace. Removed when dropped.
 pub(super) struct Stage {
     client: Client,
-    policy: String,
+    _policy: Policy,
     nodes: Vec<String>,
 }
 
 impl Stage {
     pub(super) async fn set(desk: &Desk, nodes: usize, policy: Value) -> Result<Self> {
-        let mut stage = Self { client: desk.client.clone(), policy: desk.namespace.clone(), nodes: Vec::new() };
+        let policy = Policy::set(desk, policy).await?;
+        let mut stage = Self { client: desk.client.clone(), _policy: policy, nodes: Vec::new() };
         for at in 0..nodes {
             let name = format!("stage-{at}-{}", desk.namespace);
             let room = json!({"cpu": "4", "memory": "8Gi", "pods": "10"});
@@ -117,12 +49,6 @@ impl Stage {
             Api::<Node>::all(desk.client.clone()).create(&PostParams::default(), &node).await?;
             stage.nodes.push(name);
         }
-        let mut policy = json!({"apiVersion": "carrel.dev/v1alpha1", "kind": "LabPolicy", "metadata": {"name": desk.namespace},
-            "spec": policy});
-        policy["spec"]["namespaceSelector"] = json!({"matchLabels": {"kubernetes.io/metadata.name": desk.namespace}});
-        // By its text: the type of a read has no kind.
-        let policies = Api::<DynamicObject>::all_with(desk.client.clone(), &ApiResource::erase::<LabPolicy>(&()));
-        policies.create(&PostParams::default(), &serde_json::from_value(policy)?).await?;
         Ok(stage)
     }
 
@@ -140,7 +66,6 @@ impl Drop for Stage {
         for node in &self.nodes {
             let _ = carrel_tests::kubectl(&["delete", "node", node, "--wait=false"]);
         }
-        let _ = carrel_tests::kubectl(&["delete", "labpolicy", &self.policy, "--wait=false"]);
     }
 }
 
