@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use carrel_activity::policy::{Named, problems, ranked};
-use carrel_api::lab_policy::{ACCEPTED, Condition, LabPolicy, LabPolicySpec, LabPolicyStatus, Section};
+use carrel_api::lab_policy::{ACCEPTED, Condition, HasSection, LabPolicy, LabPolicyStatus, SECTIONS, Section};
 use carrel_api::whole_seconds;
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -14,20 +14,6 @@ const FOLLOWED: &str = "Followed";
 const INVALID: &str = "Invalid";
 /// So many of the policies that overrule a section are named.
 const NAMED: usize = 10;
-
-/// Whether a section is in a policy.
-type IsIn = fn(&LabPolicySpec) -> bool;
-
-/// The sections by their names.
-const SECTIONS: &[(&str, IsIn)] = &[
-    ("idle", |spec| spec.idle.is_some()),
-    ("lifetime", |spec| spec.lifetime.is_some()),
-    ("schedule", |spec| spec.schedule.is_some()),
-    ("keepAlive", |spec| spec.keep_alive.is_some()),
-    ("afterStop", |spec| spec.after_stop.is_some()),
-    ("protectBusy", |spec| spec.protect_busy.is_some()),
-    ("signals", |spec| spec.signals.is_some()),
-];
 
 /// The status of a policy among `all`, itself among them, where there are namespaces with these labels.
 pub(crate) fn status(
@@ -49,8 +35,8 @@ pub(crate) fn status(
         let name = policy.name_any();
         sections = SECTIONS
             .iter()
-            .filter(|(_, is_in)| is_in(spec))
-            .map(|(section, is_in)| section_of(section, *is_in, &name, &orders))
+            .filter(|(_, has)| has(spec))
+            .map(|(section, has)| section_of(section, *has, &name, &orders))
             .collect();
     }
     LabPolicyStatus {
@@ -61,8 +47,8 @@ pub(crate) fn status(
     }
 }
 
-fn section_of(section: &str, is_in: IsIn, name: &str, orders: &[Vec<&Named>]) -> Section {
-    let deciders = orders.iter().filter_map(|order| order.iter().find(|policy| is_in(&policy.spec)));
+fn section_of(section: &str, has: HasSection, name: &str, orders: &[Vec<&Named>]) -> Section {
+    let deciders = orders.iter().filter_map(|order| order.iter().find(|policy| has(&policy.spec)));
     let (own, others): (Vec<_>, Vec<_>) = deciders.map(|policy| policy.name.as_str()).partition(|found| *found == name);
     let others: BTreeSet<_> = others.into_iter().collect();
     Section {

@@ -37,7 +37,17 @@ fn schema() -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::lab_policy::SECTIONS;
+
+    #[test]
+    fn each_field_of_the_spec_is_a_section_or_says_where_and_before_whom_it_holds() {
+        let spec = schema()["properties"]["spec"]["properties"].as_object().unwrap().clone();
+        let sections = SECTIONS.iter().map(|(name, _)| *name).chain(["namespaceSelector", "priority"]);
+        assert_eq!(spec.keys().map(String::as_str).collect::<BTreeSet<_>>(), sections.collect());
+    }
 
     #[test]
     fn what_is_left_out_has_its_default() {

@@ -16,7 +16,8 @@ use crate::Checked;
 pub use crate::condition::Condition;
 pub use selector::{Operator, Requirement, Selector};
 pub use spec::{
-    AfterStop, Band, Day, Idle, KeepAlive, LabPolicySpec, Lifetime, ProtectBusy, Schedule, Signals, WhenUnknown, Window,
+    AfterStop, Band, Day, HasSection, Idle, KeepAlive, LabPolicySpec, Lifetime, ProtectBusy, SECTIONS, Schedule,
+    Signals, WhenUnknown, Window,
 };
 pub use status::{ACCEPTED, LabPolicyStatus, Section};
 

@@ -42,6 +42,20 @@ pub struct LabPolicySpec {
     pub signals: Option<Signals>,
 }
 
+/// Whether a policy has a section.
+pub type HasSection = fn(&LabPolicySpec) -> bool;
+
+/// The sections of a policy, by their names in it.
+pub const SECTIONS: [(&str, HasSection); 7] = [
+    ("idle", |spec| spec.idle.is_some()),
+    ("lifetime", |spec| spec.lifetime.is_some()),
+    ("schedule", |spec| spec.schedule.is_some()),
+    ("keepAlive", |spec| spec.keep_alive.is_some()),
+    ("afterStop", |spec| spec.after_stop.is_some()),
+    ("protectBusy", |spec| spec.protect_busy.is_some()),
+    ("signals", |spec| spec.signals.is_some()),
+];
+
 /// When a server that nobody uses is stopped.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, KubeSchema)]
 #[x_kube(crates(kube_core = "kube_core"))]

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use carrel_activity::policy::{CARREL, Defaults, Effective, KUBEFLOW, Named, effective, problems, ranked};
 use carrel_api::activity::{Activity, Life, Verdict};
+use carrel_api::lab_policy::SECTIONS;
 use carrel_api::server::{ACTIVITY_UNKNOWN, STOP_PENDING, WISH_REFUSED};
 use carrel_api::vocabulary::{IDLE_AFTER, KEEP_ALIVE, START_WITH_WINDOW, STOP_WHEN_DONE, STOPPED};
 use jiff::Timestamp;
@@ -31,9 +32,6 @@ pub(super) struct Facts<'a> {
     pub(super) now: Timestamp,
 }
 
-/// The sections of a policy, as they stand in its spec.
-const SECTIONS: [&str; 7] = ["idle", "lifetime", "schedule", "keepAlive", "afterStop", "protectBusy", "signals"];
-
 /// What an owner may ask for.
 const WISHES: [&str; 4] = [IDLE_AFTER, KEEP_ALIVE, STOP_WHEN_DONE, START_WITH_WINDOW];
 
@@ -43,7 +41,7 @@ pub(super) fn explained(facts: &Facts<'_>) -> String {
     let holds = effective(&policies.read, namespace_labels, labels, annotations, facts.defaults);
     let ranked = ranked(&policies.read, namespace_labels);
     let mut lines = vec![line(["SECTION", "DECIDED BY", "WHY", "WHAT IT SAYS"])];
-    lines.extend(SECTIONS.iter().map(|section| of_section(section, &ranked, &holds)));
+    lines.extend(SECTIONS.iter().map(|(section, _)| of_section(section, &ranked, &holds)));
     let parts = [
         format!("{} {} in the namespace {}\n", facts.kind, facts.name, facts.namespace),
         not_followed(policies),
