@@ -1,5 +1,6 @@
 //! The API server's audit log, which holds the requests of Carrel's user and service accounts and nobody else's.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,13 +21,19 @@ pub struct Request {
     pub object_ref: Object,
     response_status: Option<Status>,
     stage: String,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
     /// When it came, RFC 3339 with microseconds.
     pub request_received_timestamp: String,
 }
 
 /// What a request is about.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Object {
+    /// The API group, or empty.
+    #[serde(default)]
+    pub api_group: String,
     /// The plural of the kind.
     #[serde(default)]
     pub resource: String,
@@ -61,6 +68,11 @@ impl Request {
     /// Whether it changes something.
     pub fn is_write(&self) -> bool {
         !["get", "list", "watch"].contains(&self.verb.as_str())
+    }
+
+    /// Whether who asked had no right to. Admission refuses with the same status code, and a quota does.
+    pub fn was_forbidden(&self) -> bool {
+        self.annotations.get("authorization.k8s.io/decision").is_some_and(|decision| decision == "forbid")
     }
 
     /// Verb, kind and name in short, e.g. `patch notebooks/status iris`.

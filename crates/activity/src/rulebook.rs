@@ -7,6 +7,7 @@ use carrel_api::lab_policy::LabPolicy;
 use carrel_runtime::feed::{Change, Feed, everything};
 use carrel_runtime::metrics::Metrics;
 use carrel_runtime::process::Health;
+use carrel_runtime::rights::{Right, WATCHED};
 use carrel_runtime::scope::Scope;
 use carrel_runtime::shelf::Shelf;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -19,6 +20,17 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::policy::{Defaults, Effective, Named, effective};
+
+/// What it takes to know them.
+pub const RIGHTS: &[Right] = &[
+    Right::new(
+        "What admins want of all these (--lab-policies=false does without).",
+        "carrel.dev",
+        &["labpolicies"],
+        WATCHED,
+    ),
+    Right::new("Of which namespaces LabPolicies speak.", "", &["namespaces"], WATCHED),
+];
 
 /// A Namespace, of which only its name and labels are read.
 #[derive(Clone, Debug, Default, Resource, Deserialize, Serialize)]

@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Print the CustomResourceDefinitions as YAML, for `kubectl apply -f -`.
     Crds,
+    /// Print the roles that the controllers' account needs as YAML, with the reason of each rule.
+    Rights,
     /// Print what the reasons of conditions mean, as a page in Markdown.
     Reasons,
     /// Print what `/metrics` shows, as a page in Markdown.

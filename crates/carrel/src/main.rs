@@ -15,6 +15,7 @@ mod pages;
 mod policy;
 mod printed;
 mod report;
+mod rights;
 mod routing;
 mod volumes;
 mod wiring;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Report(args) => report::run(&args).map_err(|error| error.to_string()),
         Command::Crds => docs::crds().map_err(|error| error.to_string()),
         Command::Reasons => docs::reasons().map_err(|error| error.to_string()),
+        Command::Rights => rights::print().map_err(|error| error.to_string()),
         Command::Metrics => docs::metrics().map_err(|error| error.to_string()),
     };
     match result {

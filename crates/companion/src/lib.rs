@@ -16,6 +16,7 @@ pub mod notices;
 pub mod observe;
 pub mod plan;
 mod reconcile;
+mod rights;
 pub mod room;
 mod start;
 pub mod status;
@@ -26,4 +27,5 @@ pub mod viewer;
 pub mod wanted;
 
 pub use companion::{Companion, Settings};
+pub use rights::RIGHTS;
 pub use start::{Watches, start};

@@ -18,6 +18,7 @@ pub mod plan;
 mod properties;
 mod reconcile;
 pub mod resolve;
+mod rights;
 pub mod room;
 mod start;
 pub mod status;
@@ -27,6 +28,7 @@ mod waiting;
 
 use carrel_server::route::Routing;
 
+pub use rights::RIGHTS;
 pub use start::{Watches, start};
 
 /// What an admin sets for all notebooks of this process.

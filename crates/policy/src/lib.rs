@@ -4,4 +4,10 @@
 mod start;
 mod status;
 
+use carrel_runtime::rights::Right;
+
 pub use start::start;
+
+/// What the controller does with the cluster, beside knowing policies and namespaces.
+pub const RIGHTS: &[Right] =
+    &[Right::new("Where each LabPolicy decides.", "carrel.dev", &["labpolicies/status"], &["patch"])];

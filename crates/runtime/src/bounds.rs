@@ -10,8 +10,17 @@ use crate::feed::{Change, Feed, everything};
 use crate::metrics::Metrics;
 use crate::process::Health;
 use crate::quota::makes_room;
+use crate::rights::{Right, WATCHED};
 use crate::scope::Scope;
 use crate::shelf::Shelf;
+
+/// What it takes to know them.
+pub const RIGHTS: &[Right] = &[Right::new(
+    "Where one of these stands, a start or a claim is judged before it happens, and waits until it fits.",
+    "",
+    &["resourcequotas", "limitranges"],
+    WATCHED,
+)];
 
 /// What bounds a namespace.
 #[derive(Clone, Debug, Default)]

@@ -19,8 +19,21 @@ use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::mounts::{SlimVolume, claims};
 use crate::process::Health;
+use crate::rights::{Right, WATCHED};
 use crate::scope::Scope;
 use crate::shelf::Shelf;
+
+/// What it takes to know them.
+pub const RIGHTS: &[Right] = &[
+    Right::new(
+        "All claims are watched, since one that has the name of a VolumeRequest, or is to be cloned, may be anybody's; what is \
+         somebody else's is never written.",
+        "",
+        &["persistentvolumeclaims"],
+        WATCHED,
+    ),
+    Right::new("Pods tell who mounts a volume, and how a server is.", "", &["pods"], WATCHED),
+];
 
 /// Written by `kubectl apply`, as large as all else of a claim, and read by nobody here.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";

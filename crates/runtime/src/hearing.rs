@@ -15,7 +15,16 @@ use crate::evidence::SlimEvent;
 use crate::feed::everything;
 use crate::metrics::Metrics;
 use crate::process::{Health, Pending};
+use crate::rights::{Right, WATCHED};
 use crate::scope::Scope;
+
+/// What hearing takes.
+pub const RIGHTS: &[Right] = &[Right::new(
+    "Events of StatefulSets, pods and claims say why a pod can't be made or started, or a volume made, which no status does.",
+    "",
+    &["events"],
+    WATCHED,
+)];
 
 /// Whether an Event was there when the watch began, or came since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

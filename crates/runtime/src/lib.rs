@@ -17,6 +17,7 @@
 //! | [`apply`] | the only writer: server-side apply when something differs, under the lease, with a timeout |
 //! | [`lease`] | one process at work: claims a Lease, and stops writing well before another can take it |
 //! | [`kit`] | what every controller works with, whatever it looks after |
+//! | [`rights`] | what Carrel may do with a cluster, stated beside the code that needs it |
 //! | [`runner`] | one reconcile a key at a time, and failed ones again ever later |
 //! | [`bounds`] | what bounds each namespace: quotas and limit ranges, watched once for all controllers |
 //! | [`quota`] | what a ResourceQuota has no room for, and when it may have |
@@ -55,6 +56,7 @@ pub mod presence;
 pub mod process;
 pub mod quantity;
 pub mod quota;
+pub mod rights;
 pub mod runner;
 pub mod scope;
 pub mod served;

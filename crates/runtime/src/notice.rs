@@ -14,7 +14,11 @@ use kube::{Resource, ResourceExt};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use crate::rights::Right;
 use crate::{FIELD_MANAGER, Key};
+
+/// What it takes to tell.
+pub const RIGHTS: &[Right] = &[Right::new("Events about what users wrote.", "events.k8s.io", &["events"], &["create"])];
 
 /// Whether something is as it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

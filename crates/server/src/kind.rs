@@ -11,6 +11,10 @@ use kube::Resource;
 
 use crate::Refusal;
 
+/// Why controllers need the right to update the finalizers of owners, which they never do.
+pub const FINALIZERS: &str = "Children carry an owner reference with blockOwnerDeletion. Where the admission plugin \
+                              OwnerReferencesPermissionEnforcement is on, setting it asks for this.";
+
 /// The kinds that plans act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

@@ -10,6 +10,7 @@ use carrel_runtime::ledger::Ledger;
 use carrel_runtime::metrics::Metrics;
 use carrel_runtime::presence::known;
 use carrel_runtime::process::Health;
+use carrel_runtime::rights::{Right, WATCHED};
 use carrel_runtime::scope::Scope;
 use carrel_runtime::shelf::Shelf;
 use carrel_runtime::wake::Wake;
@@ -26,6 +27,25 @@ use tokio::sync::watch;
 use crate::route::feed::{RouteFeed, states};
 use crate::route::{Routes, Routing};
 use crate::slim_node::SlimNode;
+
+/// What the watches take, and what is done with Services.
+pub const RIGHTS: &[Right] = &[
+    Right::new(
+        "The Services of servers. Server-side apply is a patch, and a create where nothing is there yet. One is read alone where \
+         its name is taken, to tell whose it is, and one of a PVCViewer is deleted that is not to be reached any more. All \
+         else of deleting is left to the garbage collector.",
+        "",
+        &["services"],
+        &["get", "list", "watch", "create", "patch", "delete"],
+    ),
+    Right::new(
+        "What nodes have, whether one is lost and whether one is to go, explains why a pod does not run (--watch-nodes=false \
+         does without).",
+        "",
+        &["nodes"],
+        WATCHED,
+    ),
+];
 
 /// What all controllers of servers look at, as last seen.
 #[derive(Clone)]

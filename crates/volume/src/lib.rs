@@ -19,6 +19,7 @@ pub mod plan;
 mod reconcile;
 mod rejection;
 pub mod resolve;
+mod rights;
 pub mod room;
 pub mod slim_class;
 pub mod snapshot;
@@ -28,4 +29,5 @@ pub mod status;
 #[cfg(test)]
 mod testing;
 
+pub use rights::RIGHTS;
 pub use start::{Watches, start};

@@ -2,11 +2,16 @@
 
 use carrel_runtime::Key;
 use carrel_runtime::quantity;
+use carrel_runtime::rights::Right;
 use carrel_runtime::scope::Scope;
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::Measured;
+
+/// What it takes to know it.
+pub const RIGHTS: &[Right] =
+    &[Right::new("How much CPU pods use, where a policy looks at it.", "metrics.k8s.io", &["pods"], &["list"])];
 
 /// Thousandths of a CPU that pods use.
 pub(crate) async fn cpu(client: &kube::Client, scope: &Scope) -> Result<Measured, kube::Error> {

@@ -13,6 +13,7 @@ use carrel_runtime::Key;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::RwLock;
 
+pub use cpu::RIGHTS;
 pub(crate) use cpu::cpu;
 pub use gpu::Prometheus;
 

@@ -18,7 +18,16 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use crate::rights::Right;
 use judge::{Observed, Step, judge};
+
+/// What it takes, in the namespace of the Lease alone.
+pub const RIGHTS: &[Right] = &[Right::new(
+    "The lease that makes one replica the writer.",
+    "coordination.k8s.io",
+    &["leases"],
+    &["get", "create", "update"],
+)];
 
 /// Which Lease to claim, and for whom.
 #[derive(Clone, Debug)]

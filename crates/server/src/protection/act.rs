@@ -7,6 +7,7 @@ use carrel_runtime::Key;
 use carrel_runtime::apply::{Applied, WriteError, Writer};
 use carrel_runtime::ledger::IN_FLIGHT;
 use carrel_runtime::notice::{Notice, Tone};
+use carrel_runtime::rights::Right;
 use carrel_runtime::runner::Next;
 use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
@@ -22,6 +23,23 @@ use super::marks::marks;
 use super::{Seen, Shelves, Subject};
 use crate::life::said::{condition, notice};
 use crate::life::{ANSWER, Lived, Lives, Stored};
+
+/// What protecting and moving take.
+pub const RIGHTS: &[Right] = &[
+    Right::new(
+        "What keeps the pod of a busy server from drains, and is deleted when it is idle.",
+        "policy",
+        &["poddisruptionbudgets"],
+        &["list", "watch", "create", "patch", "delete"],
+    ),
+    Right::new(
+        "Only annotations of a running one are written, that keep autoscalers away while it is busy; one is deleted where it \
+         is idle on a node that is to go, and the policy moves it (protectBusy).",
+        "",
+        &["pods"],
+        &["patch", "delete"],
+    ),
+];
 
 /// What became of keeping a pod.
 #[derive(Debug)]

@@ -23,7 +23,7 @@ use kube::runtime::reflector::ObjectRef;
 use crate::slim_node::SlimNode;
 use crate::slim_pod::SlimPod;
 
-pub use act::{Kept, PODS, keep, moves};
+pub use act::{Kept, PODS, RIGHTS, keep, moves};
 pub use disruption::Moving;
 
 /// Where the objects around a server's pod are found.

@@ -14,6 +14,7 @@ mod write;
 use std::collections::BTreeMap;
 
 use carrel_runtime::child::Owner;
+use carrel_runtime::rights::{Right, WATCHED};
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
@@ -28,6 +29,24 @@ pub use virtual_service::{VirtualService, VirtualServiceSpec};
 pub use write::{Done, carry_out, look};
 
 use crate::kind::Kind;
+
+/// What routes take.
+pub const RIGHTS: &[Right] = &[
+    Right::new(ROUTE, "networking.istio.io", &["virtualservices"], ROUTE_VERBS),
+    Right::new(ROUTE, "gateway.networking.k8s.io", &["httproutes"], ROUTE_VERBS),
+    Right::new(ROUTE, "networking.k8s.io", &["ingresses"], ROUTE_VERBS),
+    Right::new(
+        "Whether the cluster has the first two, and when it gets them.",
+        "apiextensions.k8s.io",
+        &["customresourcedefinitions"],
+        WATCHED,
+    )
+    .of(&["virtualservices.networking.istio.io", "httproutes.gateway.networking.k8s.io"]),
+];
+
+const ROUTE: &str = "The route of each, where --routing names this kind. Routes that another --routing made before are listed and \
+                     deleted when a replica comes to lead.";
+const ROUTE_VERBS: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
 
 /// The route of a server.
 #[derive(Clone, Debug, PartialEq)]
