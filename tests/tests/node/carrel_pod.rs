@@ -1,15 +1,25 @@
-//! Carrel's own pod: small rights, no shell, and pages that answer.
+//! Carrel's own pods: small rights, no shell, pages that answer, and one that leads.
 
 use anyhow::{Result, ensure};
-use carrel_tests::{Audit, Desk, kubectl};
+use carrel_tests::{Audit, Desk, eventually, kubectl};
 
 const NAMESPACE: &str = "carrel-system";
 
+/// The pod that holds the lease. For a moment after a change nobody does.
+pub(crate) async fn leader() -> Result<String> {
+    let lease = ["get", "lease", "carrel-controllers", "-n", NAMESPACE, "-o", "jsonpath={.spec.holderIdentity}"];
+    eventually("a leader", async || {
+        let holder = kubectl(&lease)?;
+        ensure!(!holder.is_empty(), "the lease is free");
+        Ok(holder)
+    })
+    .await
+}
+
 #[tokio::test]
 async fn it_runs_with_its_own_account_without_root_and_without_a_shell() -> Result<()> {
-    let pods = kubectl(&["get", "pods", "-n", NAMESPACE, "-l", "app.kubernetes.io/name=carrel", "-o", "name"])?;
-    let pod = pods.lines().next().unwrap().to_owned();
-    let field = |path: &str| kubectl(&["get", "-n", NAMESPACE, &pod, "-o", &format!("jsonpath={{{path}}}")]);
+    let pod = leader().await?;
+    let field = |path: &str| kubectl(&["get", "pod", "-n", NAMESPACE, &pod, "-o", &format!("jsonpath={{{path}}}")]);
     ensure!(field(".spec.serviceAccountName")? == "carrel");
     ensure!(field(".spec.containers[0].securityContext.readOnlyRootFilesystem")? == "true");
     ensure!(field(".spec.securityContext.runAsNonRoot")? == "true");
@@ -25,10 +35,30 @@ async fn it_runs_with_its_own_account_without_root_and_without_a_shell() -> Resu
 
 #[tokio::test]
 async fn its_pages_answer_through_its_service() -> Result<()> {
-    for (page, word) in [("livez", "ok"), ("readyz", "ok"), ("metrics", "carrel_leader 1")] {
+    for (page, word) in [("livez", "ok"), ("readyz", "ok"), ("metrics", "carrel_leader ")] {
         let path = format!("/api/v1/namespaces/{NAMESPACE}/services/carrel-metrics:http/proxy/{page}");
         let said = kubectl(&["get", "--raw", &path])?;
         ensure!(said.contains(word), "{page}: {said}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_of_its_replicas_leads() -> Result<()> {
+    let of = ["get", "pods", "-n", NAMESPACE, "-l", "app.kubernetes.io/name=carrel"];
+    // One of the rollout before may be ending.
+    let pods = eventually("two pods", async || {
+        let pods = kubectl(&[&of[..], &["-o", "jsonpath={.items[*].metadata.name}"]].concat())?;
+        ensure!(pods.split_whitespace().count() == 2, "{pods}");
+        Ok(pods)
+    })
+    .await?;
+    let leader = leader().await?;
+    for pod in pods.split_whitespace() {
+        let path = format!("/api/v1/namespaces/{NAMESPACE}/pods/{pod}:8080/proxy/metrics");
+        let word = format!("carrel_leader {}\n", u8::from(pod == leader));
+        let said = kubectl(&["get", "--raw", &path])?;
+        ensure!(said.contains(&word), "{pod}, where {leader} leads: {said}");
     }
     Ok(())
 }

@@ -108,12 +108,11 @@ fn manifests(dir: &Path, bin: &Path) -> Result<()> {
     kubectl::apply(bin, dir, "the storage class", &read("dev/cluster/manifests/storage.yaml")?)?;
     for path in [
         "deploy/manifests/base/namespace.yaml",
-        "deploy/manifests/base/rbac.yaml",
+        "deploy/manifests/base/cluster-role.yaml",
+        "deploy/manifests/base/role.yaml",
         "dev/cluster/manifests/carrel-user.yaml",
     ] {
-        if root.join("deploy/manifests/base/rbac.yaml").exists() {
-            kubectl::apply(bin, dir, path, &read(path)?)?;
-        }
+        kubectl::apply(bin, dir, path, &read(path)?)?;
     }
     Ok(())
 }

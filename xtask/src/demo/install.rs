@@ -117,7 +117,7 @@ fn refuse_to_take_what_came_since(target: &Target) -> Result<()> {
 pub(super) fn say_what_is_not_ready(target: &Target) {
     let looks: &[&[&str]] = &[
         &["-n", CARREL, "get", "deployments,pods", "-o", "wide"],
-        &["-n", CARREL, "logs", "deployment/carrel", "--tail=20"],
+        &["-n", CARREL, "logs", "--selector=app.kubernetes.io/name=carrel", "--prefix", "--tail=20"],
         &["-n", NAMESPACE, "get", "notebooks,tensorboards,pvcviewers,volumerequests", "-o", "wide"],
         &["-n", NAMESPACE, "get", "statefulsets,deployments,pods,services,persistentvolumeclaims", "-o", "wide"],
         &["-n", NAMESPACE, "logs", "statefulset/iris", "--tail=20"],

@@ -27,7 +27,7 @@ pub(super) fn words(target: &Target, addresses: &[&Address; 3]) -> String {
          {kubectl} -n {NAMESPACE} annotate notebook {name} {STOPPED}=\"$(date -u +%FT%TZ)\"\n  \
          # start it again\n  \
          {kubectl} -n {NAMESPACE} annotate notebook {name} {STOPPED}-\n  \
-         {kubectl} -n carrel-system logs deployment/carrel\n\
+         {kubectl} -n carrel-system logs --selector app.kubernetes.io/name=carrel --prefix --tail=-1\n\
          \n\
          Remove it all:  {}",
         target.shell_down()

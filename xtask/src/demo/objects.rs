@@ -16,7 +16,7 @@ pub(super) const MARK: &str = "carrel.dev/demo";
 
 /// Carrel itself, whole.
 pub(super) fn carrel(target: &Target, images: &Images) -> Result<Vec<Value>> {
-    let folder = home::repository().join("deploy/manifests/standalone");
+    let folder = home::repository().join("deploy/manifests/overlays/standalone");
     let text = target.run(["kustomize".as_ref(), folder.as_os_str()])?;
     finish(&text, images).with_context(|| format!("in what kubectl makes of {}", folder.display()))
 }

@@ -6,19 +6,20 @@ use carrel_api::server::ACTIVITY_UNKNOWN;
 use carrel_tests::{Blocked, kubectl, within};
 use jiff::Timestamp;
 
+use crate::carrel_pod::leader;
+
 use super::{LIMIT, Lab, NAME, PERIOD, SLACK, WARNING, of};
 
-/// The address of the Carrel that asks.
-fn carrel() -> Result<String> {
-    let of = ["get", "pods", "-n", "carrel-system", "-l", "app.kubernetes.io/name=carrel"];
-    kubectl(&[&of[..], &["-o", "jsonpath={.items[0].status.podIP}"]].concat())
+/// The address of the Carrel that asks, which is the one that leads.
+async fn carrel() -> Result<String> {
+    kubectl(&["get", "pod", &leader().await?, "-n", "carrel-system", "-o", "jsonpath={.status.podIP}"])
 }
 
 #[tokio::test]
 async fn a_stop_that_was_announced_does_not_come_while_the_last_probe_is_blocked() -> Result<()> {
     let (lab, _) = Lab::jupyter().await?;
     lab.is_warned().await?;
-    let blocked = Blocked::from(&carrel()?, &lab.desk.pod_uid(NAME).await?)?;
+    let blocked = Blocked::from(&carrel().await?, &lab.desk.pod_uid(NAME).await?)?;
     // Twice the time after which it would have been stopped.
     lab.runs_until(Timestamp::now() + LIMIT + LIMIT).await?;
 
