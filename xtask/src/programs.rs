@@ -1,4 +1,4 @@
-//! The cluster's programs, compiled from two of the Go modules of `dev/cluster` when their sources changed.
+//! The cluster's programs, and Helm, compiled from the Go modules of `dev/cluster` when their sources changed.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -48,6 +48,19 @@ pub(crate) fn ensure(yes: bool) -> Result<PathBuf> {
         node.built()?;
     }
     Ok(bin)
+}
+
+/// Builds Helm where it is missing or stale, and returns it. No cluster needs it, so that only who asks for it waits for it.
+pub(crate) fn helm(yes: bool) -> Result<PathBuf> {
+    let _lock = Lock::take("helm")?;
+    let bin = home()?.join("bin");
+    fs::create_dir_all(&bin).with_context(|| format!("cannot make {}", bin.display()))?;
+    let helm = Module::new("helm", &bin, "")?;
+    if helm.stale() {
+        helm.build(yes, "building Helm", &bin.join(""), &["tool"], "-s -w")?;
+        helm.built()?;
+    }
+    Ok(bin.join("helm"))
 }
 
 /// A fingerprint of the sources that the node's programs, CoreDNS among them, were built from.
