@@ -34,6 +34,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let scene = Scene::set(arguments.yes)?;
     parts::check(&mut tally);
     parts::unit(&mut tally, arguments.fast);
+    parts::deployment(&scene, &mut tally);
     parts::apiserver(&scene, &mut tally, arguments.fast);
     if !arguments.fast {
         parts::dependencies(&mut tally);

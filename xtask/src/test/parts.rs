@@ -10,6 +10,7 @@ use super::tally::Tally;
 use crate::cluster::Nodes;
 use crate::home;
 use crate::packages;
+use crate::programs;
 
 /// The version that CI checks with; another may know other rules.
 const CARGO_DENY: &str = "0.20.2";
@@ -57,6 +58,13 @@ pub(super) fn unit(tally: &mut Tally, fast: bool) {
     tally.tests("unit tests", &mut tests);
     tally.tests("examples in the docs", &mut cargo_test(&["--doc"]));
     tally.tests("the house", &mut cargo_test(&["--test", "house", "--test", "lists"]));
+}
+
+/// What kustomize and Helm make of `deploy/`, which needs no cluster.
+pub(super) fn deployment(scene: &Scene, tally: &mut Tally) {
+    if tally.check("Helm", || programs::helm(scene.yes).map(drop)) {
+        tally.tests("deployment files", cargo_test(&["--test", "deploy"]).envs(scene.environment(FAKE)));
+    }
 }
 
 /// Against a real API server with fake nodes.

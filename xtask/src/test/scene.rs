@@ -75,6 +75,7 @@ impl Scene {
             ("CARREL_XTASK", self.xtask.clone()),
             ("CARREL_BINARY", self.xtask.with_file_name("carrel")),
             ("KUBECTL", self.home.join("bin/kubectl")),
+            ("HELM", self.home.join("bin/helm")),
             ("KUBECONFIG", dir.join("kubeconfig")),
             ("CARREL_KUBECONFIG", dir.join("carrel.kubeconfig")),
             ("AUDIT_LOG", dir.join("log/audit.log")),
