@@ -2,7 +2,14 @@
 
 use std::sync::LazyLock;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, PersistentVolumeClaim, Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::rendered::{ALL_ON, OVERLAYS, Objects, chart, overlay};
@@ -101,6 +108,41 @@ fn what_is_made_has_the_version_of_this_build() -> Result<()> {
         let deployment = objects.get("Deployment carrel-system/carrel").with_context(|| format!("{set}: no Carrel"))?;
         let image = deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str();
         ensure!(image == Some(concat!("carrel:", env!("CARGO_PKG_VERSION"))), "{set}: {image:?}");
+    }
+    Ok(())
+}
+
+/// A field that Kubernetes does not know is lost on the way through its types.
+fn known<K: Serialize + DeserializeOwned>(object: &Value) -> Result<()> {
+    let read: K = serde_json::from_value(object.clone())?;
+    let kept = serde_json::to_value(read)?;
+    ensure!(kept == *object, "Kubernetes would keep {kept} of {object}");
+    Ok(())
+}
+
+#[test]
+fn every_field_is_one_that_kubernetes_knows() -> Result<()> {
+    for (set, objects) in &*EVERYTHING {
+        for (name, object) in objects {
+            match object["kind"].as_str().unwrap_or_default() {
+                "ClusterRole" => known::<ClusterRole>(object),
+                "ClusterRoleBinding" => known::<ClusterRoleBinding>(object),
+                "ConfigMap" => known::<ConfigMap>(object),
+                "Deployment" => known::<Deployment>(object),
+                "Namespace" => known::<Namespace>(object),
+                "NetworkPolicy" => known::<NetworkPolicy>(object),
+                "PersistentVolumeClaim" => known::<PersistentVolumeClaim>(object),
+                "PodDisruptionBudget" => known::<PodDisruptionBudget>(object),
+                "Role" => known::<Role>(object),
+                "RoleBinding" => known::<RoleBinding>(object),
+                "Service" => known::<Service>(object),
+                "ServiceAccount" => known::<ServiceAccount>(object),
+                // Generated, and tried on an API server; and those of Prometheus' operator.
+                "CustomResourceDefinition" | "PrometheusRule" | "ServiceMonitor" => Ok(()),
+                kind => bail!("{set}: nobody expected a {kind}"),
+            }
+            .with_context(|| format!("{set}: {name}"))?;
+        }
     }
     Ok(())
 }
