@@ -56,8 +56,8 @@ fn rule(right: &Right) -> String {
         textwrap::wrap(why, textwrap::Options::new(WIDTH).initial_indent("# ").subsequent_indent("# ")).join("\n");
     let list = |list: &[&str]| list.join(", ");
     let group = if group.is_empty() { "\"\"" } else { group };
-    let names: String = names.iter().map(|name| format!("\n  - {name}")).collect();
-    let names = if names.is_empty() { names } else { format!("  resourceNames:{names}\n") };
+    let names = names.join("\n  - ");
+    let names = if names.is_empty() { names } else { format!("  resourceNames:\n  - {names}\n") };
     let (resources, verbs) = (list(resources), list(verbs));
     format!("{why}\n- apiGroups: [{group}]\n  resources: [{resources}]\n{names}  verbs: [{verbs}]\n")
 }

@@ -27,6 +27,11 @@ pub(super) fn files(documents: &str) -> Result<BTreeMap<String, String>> {
     Ok(files)
 }
 
+/// The documents of a YAML stream as files.
+pub(super) fn documents(stream: &str) -> impl Iterator<Item = String> {
+    split(stream).into_iter().map(|document| format!("{FIRST_LINE}{document}"))
+}
+
 /// The documents of a YAML stream as they are written. Text of a block is indented, so no line of it is a mark.
 fn split(stream: &str) -> Vec<String> {
     let mut documents = vec![String::new()];

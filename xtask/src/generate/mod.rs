@@ -1,7 +1,7 @@
 //! `cargo xtask generate`: the files of the repository that come out of something else.
 //!
 //! `crates/api/src/generated/` comes from the OpenAPI of the pinned Kubernetes, and `deploy/crds/` from `carrel crds`,
-//! which embeds the former.
+//! which embeds the former. `carrel` prints its roles and pages of the docs too.
 
 mod crds;
 mod schema;
@@ -28,6 +28,7 @@ const POD_SPEC_FILE: &str = "crates/api/src/generated/pod_spec.schema.json";
 const CRDS: &str = "deploy/crds";
 const REASONS: &str = "docs/reasons.md";
 const METRICS: &str = "docs/metrics.md";
+const ROLES: [&str; 2] = ["deploy/manifests/base/cluster-role.yaml", "deploy/manifests/base/role.yaml"];
 
 /// `cargo xtask generate`
 #[derive(Debug, clap::Args)]
@@ -60,7 +61,7 @@ fn from_own_cluster(arguments: &Arguments) -> Result<()> {
         return Ok(());
     }
     let mut written = write(&schemas(&cluster)?)?;
-    written.extend(write(&crds()?)?);
+    written.extend(write(&printed()?)?);
     written.extend(remove_others()?);
     match written.as_slice() {
         [] => println!("the generated files were up to date"),
@@ -72,7 +73,7 @@ fn from_own_cluster(arguments: &Arguments) -> Result<()> {
 /// The generated files that are not what `cargo xtask generate` would write, by their path in the repository.
 pub fn stale(cluster: &Cluster) -> Result<Vec<PathBuf>> {
     let mut wanted = schemas(cluster)?;
-    wanted.extend(crds()?);
+    wanted.extend(printed()?);
     let differs = |(path, text): (&PathBuf, &String)| (read(path).as_ref() != Some(text)).then(|| path.clone());
     let mut stale: Vec<_> = wanted.iter().filter_map(differs).collect();
     stale.extend(present()?.into_iter().filter(|path| !wanted.contains_key(path)));
@@ -89,12 +90,13 @@ fn schemas(cluster: &Cluster) -> Result<BTreeMap<PathBuf, String>> {
     Ok(BTreeMap::from([(PathBuf::from(POD_SPEC_FILE), text)]))
 }
 
-/// The CRDs as `carrel crds` prints them, a file each, and the kustomization that names them.
-fn crds() -> Result<BTreeMap<PathBuf, String>> {
+/// What `carrel` prints of itself: CRDs and roles, a file each, the kustomization that names the CRDs, and pages of the docs.
+fn printed() -> Result<BTreeMap<PathBuf, String>> {
     let files = crds::files(&carrel("crds")?)?;
     let mut files: BTreeMap<_, _> = files.into_iter().map(|(name, text)| (Path::new(CRDS).join(name), text)).collect();
     files.insert(REASONS.into(), carrel("reasons")?);
     files.insert(METRICS.into(), carrel("metrics")?);
+    files.extend(ROLES.iter().map(Into::into).zip(crds::documents(&carrel("rights")?)));
     Ok(files)
 }
 
