@@ -14,7 +14,7 @@ use super::target::Target;
 use super::{NAMESPACE, STOPPED};
 
 /// Carrel's own namespace.
-const CARREL: &str = "carrel-system";
+pub(super) const CARREL: &str = "carrel-system";
 
 /// Installs Carrel from `deploy/manifests/` and waits until it is ready.
 pub(super) fn carrel(target: &Target, images: &Images) -> Result<()> {

@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: from nothing to a model trained in a notebook and its run in TensorBoard, and back to nothing.
 
 mod beside;
+mod chart;
 mod images;
 mod install;
 mod next;
@@ -45,6 +46,9 @@ pub struct Arguments {
     /// Use the cluster of this context, not one of the demo's own.
     #[arg(long, value_name = "CONTEXT")]
     context: Option<String>,
+    /// Install Carrel by its Helm chart, in the demo's own cluster; by kustomize if absent.
+    #[arg(long, conflicts_with_all = ["kubeconfig", "context"])]
+    helm: bool,
     /// An image to use, as carrel=REFERENCE or jupyter=REFERENCE. A given cluster needs both, as nothing can be
     /// built into it.
     #[arg(long, value_name = "NAME=REFERENCE")]
@@ -69,15 +73,22 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         install::refuse_what_others_made(&target, &images)?;
         (target, images)
     };
-    show(&target, &images).inspect_err(|_| install::say_what_is_not_ready(&target))?;
+    show(arguments, &target, &images).inspect_err(|_| install::say_what_is_not_ready(&target))?;
     println!("\nThe demo took {}.", words(started.elapsed()));
     Ok(())
 }
 
-fn show(target: &Target, images: &Images) -> Result<()> {
-    let step = Step::start("installing Carrel");
-    install::carrel(target, images)?;
-    step.done();
+fn show(arguments: &Arguments, target: &Target, images: &Images) -> Result<()> {
+    let began = Instant::now();
+    if arguments.helm {
+        let step = Step::start("installing Carrel by its Helm chart");
+        chart::install(target, images, arguments.yes)?;
+        step.done();
+    } else {
+        let step = Step::start("installing Carrel");
+        install::carrel(target, images)?;
+        step.done();
+    }
 
     let step = Step::start("starting the notebook team-a/iris on a requested volume");
     install::examples(target, images)?;
@@ -88,6 +99,7 @@ fn show(target: &Target, images: &Images) -> Result<()> {
         Ok(server)
     })?;
     step.done();
+    println!("From the beginning of the installation to the first notebook that answers: {}", words(began.elapsed()));
 
     let step = Step::start("training XGBoost on the iris data in a kernel of it");
     let model = train::train(&server).context("the training in the notebook's kernel failed")?;

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -107,6 +107,15 @@ impl Target {
                 command
             }
         }
+    }
+
+    /// Another program that reads the kubeconfig as kubectl does, for the demo's own cluster.
+    pub(super) fn beside_kubectl(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        if let Self::Own(cluster) = self {
+            command.env("KUBECONFIG", cluster.kubeconfig());
+        }
+        command
     }
 
     /// Runs kubectl and returns what it printed.
