@@ -85,6 +85,8 @@ pub(super) fn apiserver(scene: &Scene, tally: &mut Tally, fast: bool) {
     if !fast {
         let arguments = ["--test", "at_rest", "--", "--nocapture"];
         tally.tests("a thousand notebooks at rest", cargo_test(&arguments).envs(scene.environment(FAKE)));
+        // The last, as it reads what all others had Carrel ask for.
+        tally.tests("rights", cargo_test(&["--test", "rights"]).envs(scene.environment(FAKE)));
     }
     tally.command("the end of the cluster", &mut scene.xtask(&["cluster", "down", "--name", FAKE]));
 }
@@ -148,7 +150,11 @@ pub(super) fn node(scene: &Scene, tally: &mut Tally) {
         let arguments = ["--test", "node", "--", "--nocapture", DRAIN];
         tally.tests("the drain of the node", cargo_test(&arguments).envs(scene.environment("demo")));
         tally.command("the demo's end", &mut scene.xtask(&["demo", "--down"]));
-        tally.command("the demo again", &mut scene.xtask(demo));
+        let by_helm = [demo, &["--helm"]].concat();
+        if tally.command("the demo again, by Helm", &mut scene.xtask(&by_helm)) {
+            let arguments = ["--test", "helm", "--", "--nocapture"];
+            tally.tests("an upgrade and a way out", cargo_test(&arguments).envs(scene.environment("demo")));
+        }
     }
     tally.command("the demo's end, again", &mut scene.xtask(&["demo", "--down"]));
 }
