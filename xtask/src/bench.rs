@@ -45,6 +45,15 @@ pub enum Bench {
         #[arg(long)]
         yes: bool,
     },
+    /// What a leader that is killed, or frozen, costs.
+    Failover {
+        /// How many notebooks are there before.
+        #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u32).range(0..=20_000))]
+        n: u32,
+        /// Install missing packages without asking.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Asking servers whether they are used, each of which is a port of a stand-in.
     Culling {
         /// How many notebooks.
@@ -82,6 +91,11 @@ pub fn run(bench: &Bench) -> Result<()> {
             let told = vec![("BENCH_VOLUMES", n.to_string()), ("BENCH_STRANGERS", strangers.to_string())];
             // No pod is started.
             (Measure { program: "bench-volumes", told }, 1, *yes)
+        }
+        Bench::Failover { n, yes } => {
+            let told = vec![("BENCH_NOTEBOOKS", n.to_string())];
+            // Those that are asked for meanwhile too.
+            (Measure { program: "bench-failover", told }, n.div_ceil(PODS_A_NODE) + 2, *yes)
         }
         Bench::Culling { n, rest, yes } => {
             let told = vec![("BENCH_NOTEBOOKS", n.to_string()), ("BENCH_REST", rest.to_string())];
