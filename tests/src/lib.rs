@@ -11,6 +11,7 @@ mod desk;
 pub mod figures;
 mod foreign;
 mod listener;
+pub mod pages;
 mod policy;
 mod stand_in;
 mod stand_ins;

@@ -4,6 +4,7 @@
 mod activity;
 mod children;
 mod companions;
+mod documents;
 mod events;
 mod kind;
 mod life;

@@ -1,7 +1,6 @@
 //! The objects that the demo applies: read from the repository, and given the images to run.
 
 use std::fs;
-use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -21,16 +20,18 @@ pub(super) fn carrel(target: &Target, images: &Images) -> Result<Vec<Value>> {
     finish(&text, images).with_context(|| format!("in what kubectl makes of {}", folder.display()))
 }
 
-/// The objects of `examples/`, file by file.
+/// Those of `examples/` that the demo shows, each after what it needs. The others are for teams and admins.
+const EXAMPLES: &[&str] = &["iris.yaml", "tensorboard.yaml", "viewer.yaml", "volume.yaml"];
+
+/// The objects of these, file by file.
 pub(super) fn examples(images: &Images) -> Result<Vec<Value>> {
     let folder = home::repository().join("examples");
-    let entries = fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
-    files.sort();
-    let read =
-        |file: &Path| finish(&fs::read_to_string(file)?, images).with_context(|| format!("in {}", file.display()));
-    Ok(files.iter().map(|file| read(file)).collect::<Result<Vec<_>>>()?.concat())
+    let read = |file: &&str| {
+        let file = folder.join(file);
+        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        finish(&text, images).with_context(|| format!("in {}", file.display()))
+    };
+    Ok(EXAMPLES.iter().map(read).collect::<Result<Vec<_>>>()?.concat())
 }
 
 fn finish(text: &str, images: &Images) -> Result<Vec<Value>> {

@@ -57,7 +57,7 @@ pub(super) fn unit(tally: &mut Tally, fast: bool) {
     }
     tally.tests("unit tests", &mut tests);
     tally.tests("examples in the docs", &mut cargo_test(&["--doc"]));
-    tally.tests("the house", &mut cargo_test(&["--test", "house", "--test", "lists"]));
+    tally.tests("the house", &mut cargo_test(&["--test", "house", "--test", "lists", "--test", "docs"]));
 }
 
 /// What kustomize and Helm make of `deploy/`, which needs no cluster.
