@@ -1,4 +1,4 @@
-//! The cluster's programs, and Helm, compiled from the Go modules of `dev/cluster` when their sources changed.
+//! The cluster's programs, Helm, and what CI checks itself with: compiled from the Go modules of `dev` when their sources changed.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -50,17 +50,27 @@ pub(crate) fn ensure(yes: bool) -> Result<PathBuf> {
     Ok(bin)
 }
 
-/// Builds Helm where it is missing or stale, and returns it. No cluster needs it, so that only who asks for it waits for it.
+/// Helm. No cluster needs it, so that only who asks for it waits for it.
 pub(crate) fn helm(yes: bool) -> Result<PathBuf> {
-    let _lock = Lock::take("helm")?;
+    tool("helm", |bin| Module::new("helm", bin, ""), yes)
+}
+
+/// The checker of workflows, from `dev/ci`.
+pub(crate) fn actionlint(yes: bool) -> Result<PathBuf> {
+    tool("actionlint", |bin| Module::at(repository().join("dev/ci"), "ci", bin, ""), yes)
+}
+
+/// Builds the one tool of a module where it is missing or stale, and returns it.
+fn tool(name: &str, module: impl FnOnce(&Path) -> Result<Module>, yes: bool) -> Result<PathBuf> {
+    let _lock = Lock::take(name)?;
     let bin = home()?.join("bin");
     fs::create_dir_all(&bin).with_context(|| format!("cannot make {}", bin.display()))?;
-    let helm = Module::new("helm", &bin, "")?;
-    if helm.stale() {
-        helm.build(yes, "building Helm", &bin.join(""), &["tool"], "-s -w")?;
-        helm.built()?;
+    let module = module(&bin)?;
+    if module.stale() {
+        module.build(yes, &format!("building {name}"), &bin.join(""), &["tool"], "-s -w")?;
+        module.built()?;
     }
-    Ok(bin.join("helm"))
+    Ok(bin.join(name))
 }
 
 /// A fingerprint of the sources that the node's programs, CoreDNS among them, were built from.
@@ -103,9 +113,12 @@ struct Module {
 }
 
 impl Module {
-    /// `salt` is what decides the build beside the sources. Go itself would link anew each time, so it is not asked.
     fn new(name: &str, bin: &Path, salt: &str) -> Result<Self> {
-        let source = repository().join("dev/cluster").join(name);
+        Self::at(repository().join("dev/cluster").join(name), name, bin, salt)
+    }
+
+    /// `salt` is what decides the build beside the sources. Go itself would link anew each time, so it is not asked.
+    fn at(source: PathBuf, name: &str, bin: &Path, salt: &str) -> Result<Self> {
         let mut files = Vec::new();
         go_files(&source, &mut files)?;
         files.sort();

@@ -38,6 +38,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     parts::apiserver(&scene, &mut tally, arguments.fast);
     if !arguments.fast {
         parts::dependencies(&mut tally);
+        parts::workflows(&scene, &mut tally);
         parts::node(&scene, &mut tally);
     }
     let cleared = scene.clear();

@@ -102,6 +102,18 @@ pub(super) fn dependencies(tally: &mut Tally) {
     });
 }
 
+/// What the world's CI is told to do, as far as that can be checked without it.
+pub(super) fn workflows(scene: &Scene, tally: &mut Tally) {
+    tally.check("workflows", || {
+        // Without the checkers of shell and Python that it would call: not each machine has them, or the same.
+        let arguments = ["-shellcheck=", "-pyflakes="];
+        let actionlint = programs::actionlint(scene.yes)?;
+        let status = Command::new(actionlint).args(arguments).current_dir(home::repository()).status()?;
+        ensure!(status.success(), "actionlint: {status}");
+        Ok(())
+    });
+}
+
 /// Builds cargo-deny once; the build is kept beside the cluster's programs.
 fn cargo_deny() -> Result<PathBuf> {
     let root = home::home()?.join("tools").join(format!("cargo-deny-{CARGO_DENY}"));
