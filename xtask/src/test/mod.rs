@@ -3,6 +3,7 @@
 //! The last line counts every test and check: `N passed, M failed, K skipped`. What can't run on a machine is named and
 //! counted as skipped, never passed.
 
+mod book;
 mod parts;
 mod scene;
 mod tally;
@@ -38,6 +39,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     parts::apiserver(&scene, &mut tally, arguments.fast);
     if !arguments.fast {
         parts::dependencies(&mut tally);
+        parts::book(&mut tally);
         parts::workflows(&scene, &mut tally);
         parts::node(&scene, &mut tally);
     }

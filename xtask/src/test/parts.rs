@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Result, ensure};
 
+use super::book;
 use super::scene::Scene;
 use super::tally::Tally;
 use crate::cluster::Nodes;
@@ -12,8 +13,9 @@ use crate::home;
 use crate::packages;
 use crate::programs;
 
-/// The version that CI checks with; another may know other rules.
+/// The versions that CI checks with; others may know other rules.
 const CARGO_DENY: &str = "0.20.2";
+const MDBOOK: &str = "0.5.4";
 
 /// The cluster of the tests that need no containers. Fake nodes take 500 pods each.
 const FAKE: &str = "api";
@@ -94,12 +96,18 @@ pub(super) fn apiserver(scene: &Scene, tally: &mut Tally, fast: bool) {
 /// Licences, sources and bans of what we depend on.
 pub(super) fn dependencies(tally: &mut Tally) {
     tally.check("dependencies", || {
-        let tool = cargo_deny()?;
+        let deny = tool("cargo-deny", CARGO_DENY, &[])?;
         let arguments = ["--workspace", "check", "bans", "licenses", "sources"];
-        let status = Command::new(tool).args(arguments).current_dir(home::repository()).status()?;
+        let status = Command::new(deny).args(arguments).current_dir(home::repository()).status()?;
         ensure!(status.success(), "cargo deny: {status}");
         Ok(())
     });
+}
+
+/// The docs as a book.
+pub(super) fn book(tally: &mut Tally) {
+    // Without its web server, which nobody needs here.
+    tally.check("the book", || book::build(&tool("mdbook", MDBOOK, &["--no-default-features", "--features=search"])?));
 }
 
 /// What the world's CI is told to do, as far as that can be checked without it.
@@ -114,16 +122,17 @@ pub(super) fn workflows(scene: &Scene, tally: &mut Tally) {
     });
 }
 
-/// Builds cargo-deny once; the build is kept beside the cluster's programs.
-fn cargo_deny() -> Result<PathBuf> {
-    let root = home::home()?.join("tools").join(format!("cargo-deny-{CARGO_DENY}"));
-    let tool = root.join("bin/cargo-deny");
+/// Builds a program of crates.io once; the build is kept beside the cluster's programs.
+fn tool(name: &str, version: &str, features: &[&str]) -> Result<PathBuf> {
+    let root = home::home()?.join("tools").join(format!("{name}-{version}"));
+    let tool = root.join("bin").join(name);
     if !tool.exists() {
-        let _lock = home::Lock::take("cargo-deny")?;
-        let step = crate::progress::Step::start("building cargo-deny");
-        let mut build = cargo(&["install", "cargo-deny", "--locked", "--quiet", "--version", CARGO_DENY, "--root"]);
-        let status = build.arg(&root).env("CARGO_TARGET_DIR", root.join("target")).status()?;
-        ensure!(status.success(), "cargo install cargo-deny: {status}");
+        let _lock = home::Lock::take(name)?;
+        let step = crate::progress::Step::start(&format!("building {name}"));
+        let mut build = cargo(&["install", name, "--locked", "--quiet", "--version", version, "--root"]);
+        let build = build.arg(&root).args(features).env("CARGO_TARGET_DIR", root.join("target"));
+        let status = build.status()?;
+        ensure!(status.success(), "cargo install {name}: {status}");
         std::fs::remove_dir_all(root.join("target"))?;
         step.done();
     }
