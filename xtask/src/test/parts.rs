@@ -49,7 +49,7 @@ pub(super) fn check(tally: &mut Tally) {
 const FAULTS_APART: &str = "9";
 
 /// What takes long because it tries much, which the edit-test loop leaves to the whole run.
-const LONG: &[&str] = &["transitions::", "schema::"];
+const LONG: &[&str] = &["transitions::", "schema::", "documents::each_command_of_the_pages_runs"];
 
 /// Tests of values, and of the architecture.
 pub(super) fn unit(tally: &mut Tally, fast: bool) {
