@@ -60,7 +60,8 @@ pub fn files(folder: &str, end: &str) -> Result<Vec<PathBuf>> {
 
 impl Page {
     fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(repository().join(path)).with_context(|| format!("can't read {path:?}"))?;
+        let text = std::fs::read_to_string(repository().join(path))
+            .with_context(|| format!("can't read {}", path.display()))?;
         let mut page = Self::of(&text);
         path.clone_into(&mut page.path);
         Ok(page)
@@ -143,7 +144,7 @@ impl Block {
     /// The name of the file that it is to be saved as, where its first line is a comment with one.
     pub fn file(&self) -> Option<&str> {
         let name = self.text.lines().next()?.strip_prefix("# ")?;
-        (!name.contains(' ') && name.ends_with(".yaml")).then_some(name)
+        (!name.contains(' ') && Path::new(name).extension().is_some_and(|end| end == "yaml")).then_some(name)
     }
 }
 

@@ -59,9 +59,10 @@ impl Stage {
     /// Applies these examples, and waits until the notebook that the others stand beside runs.
     pub(super) async fn examples(&self, names: &[&str]) -> Result<()> {
         // The namespace first, which is in one of them.
-        let rest: String =
-            names.iter().filter(|name| **name != "iris").map(|name| format!(" -f examples/{name}.yaml")).collect();
-        self.types(&format!("kubectl apply -f examples/iris.yaml{rest}"))?;
+        let rest = names.iter().filter(|name| **name != "iris");
+        let files: Vec<_> =
+            std::iter::once(&"iris").chain(rest).map(|name| format!("-f examples/{name}.yaml")).collect();
+        self.types(&format!("kubectl apply {}", files.join(" ")))?;
         self.desk.reaches("iris", "Running").await?;
         Ok(())
     }
