@@ -18,6 +18,10 @@ const fn elsewhere(command: &'static str, file: &'static str, there: &'static st
 pub(super) const ELSEWHERE: &[Elsewhere] = &[
     // Needs Docker.
     elsewhere("docker build", ".github/workflows/release.yml", "docker/build-push-action"),
+    // Helm's test has a cluster of its own, where it installs, upgrades and removes the release.
+    elsewhere("helm install", "xtask/src/demo/chart.rs", "--install"),
+    elsewhere("helm upgrade", "tests/tests/helm/release.rs", "\"upgrade\""),
+    elsewhere("helm uninstall", "tests/tests/helm/release.rs", "\"uninstall\""),
     // Would take other tests' pods along.
     elsewhere(
         "kubectl drain",
