@@ -8,11 +8,13 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::activity::ActivityArgs;
 use crate::companions::CompanionArgs;
+use crate::doctor::DoctorArgs;
 use crate::drain_plan::DrainPlanArgs;
 use crate::policy::PolicyArgs;
 use crate::report::ReportArgs;
 use crate::routing::RoutingArgs;
 use crate::volumes::VolumesArgs;
+use crate::why::WhyArgs;
 
 /// Notebooks, volumes, TensorBoards and the teams that use them, as a service on any Kubernetes.
 #[derive(Debug, Parser)]
@@ -26,6 +28,10 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Run the controllers: they look after Notebooks and VolumeRequests until they are asked to end (SIGTERM, Ctrl+C).
     Controllers(Box<ControllersArgs>),
+    /// Say why a notebook, a TensorBoard, a viewer or a volume is in its state, and what would help. Nothing is changed.
+    Why(WhyArgs),
+    /// Check whether Carrel can work in the cluster, and say how to mend what keeps it from that. Nothing is changed.
+    Doctor(DoctorArgs),
     /// List claims that no pod mounts for long: forgotten, it may be. Nothing is deleted.
     Volumes(VolumesArgs),
     /// List the servers on a node: which hold it against a drain, why and until when, and which may go. Nothing is changed.

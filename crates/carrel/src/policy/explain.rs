@@ -8,10 +8,11 @@ use serde_json::Value;
 
 use super::PolicyError;
 use super::explained::{Facts, explained};
-use super::live::{self, Kind};
+use super::live;
 use crate::activity::ActivityArgs;
 use crate::args::name;
 use crate::client::ClusterArgs;
+use crate::kind::{Kind, life, servers};
 use crate::printed::print;
 
 #[derive(Debug, Args)]
@@ -25,7 +26,7 @@ pub(super) struct ExplainArgs {
     namespace: String,
 
     /// The kind of the server.
-    #[arg(long, default_value = "notebook", value_enum)]
+    #[arg(long, default_value = "notebook", value_parser = servers())]
     kind: Kind,
 
     #[command(flatten)]
@@ -48,7 +49,7 @@ pub(super) async fn run(args: &ExplainArgs) -> Result<(), PolicyError> {
         namespace_labels: &labels.remove(&args.namespace).unwrap_or_default(),
         labels: object.labels(),
         annotations: object.annotations(),
-        life: &live::life(&object),
+        life: &life(&object),
         messages: &messages(&object),
         policies: &policies,
         defaults: &ActivityArgs::defaults(),

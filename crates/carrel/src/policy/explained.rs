@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::live::Policies;
-use crate::age::short;
+use crate::heard::heard;
 use crate::printed::{columns, line};
 
 /// All that is known of the server.
@@ -191,14 +191,7 @@ fn stands(holds: &Effective, facts: &Facts<'_>) -> String {
 }
 
 fn verdict(text: &mut String, holds: &Effective, activity: &Activity, now: Timestamp) {
-    let age = short(now.duration_since(activity.since));
-    let _ = writeln!(text, "{} since {:.0} ({age} ago).", activity.verdict.as_str(), activity.since);
-    for one in &activity.evidence {
-        let _ = writeln!(text, "  {:?} says {:?}: {}", one.signal, one.vote, one.value);
-    }
-    if let Some(kept) = activity.kept.as_ref().filter(|kept| kept.until > now) {
-        let _ = writeln!(text, "Kept until {:.0}, as its owner asked.", kept.until);
-    }
+    text.push_str(&heard(activity, now));
     let Some(pending) = &activity.pending else {
         let at = holds.idle_after.and_then(|limit| activity.since.checked_add(limit.duration()).ok());
         if let Some(at) = at.filter(|_| activity.verdict == Verdict::Idle) {

@@ -6,54 +6,17 @@ use carrel_activity::history::{Said, Server};
 use carrel_activity::policy::Named;
 use carrel_activity::rulebook::{SlimNamespace, named};
 use carrel_activity::simulate::Standing;
-use carrel_api::activity::Life;
+use carrel_api::Checked;
 use carrel_api::lab_policy::LabPolicy;
 use carrel_api::vocabulary::server_of;
-use carrel_api::{Checked, notebook, pvc_viewer, tensorboard};
 use carrel_server::slim_pod::SlimPod;
-use clap::ValueEnum;
 use jiff::Timestamp;
-use kube::api::{Api, ApiResource, DynamicObject};
+use kube::api::{Api, DynamicObject};
 use kube::{Client, ResourceExt};
 use serde_json::Value;
 
+use crate::kind::{Kind, life};
 use crate::pages::{ReadError, is_missing, of_namespace, pages, place};
-
-/// A kind of server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "lower")]
-pub(super) enum Kind {
-    Notebook,
-    Tensorboard,
-    PvcViewer,
-}
-
-impl Kind {
-    const ALL: [Self; 3] = [Self::Notebook, Self::Tensorboard, Self::PvcViewer];
-
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Notebook => "Notebook",
-            Self::Tensorboard => "Tensorboard",
-            Self::PvcViewer => "PVCViewer",
-        }
-    }
-
-    fn resource(self) -> ApiResource {
-        let (group, version, plural) = match self {
-            Self::Notebook => (notebook::crd::GROUP, notebook::crd::STORED_VERSION, notebook::crd::PLURAL),
-            Self::Tensorboard => (tensorboard::crd::GROUP, tensorboard::crd::VERSION, tensorboard::crd::PLURAL),
-            Self::PvcViewer => (pvc_viewer::crd::GROUP, pvc_viewer::crd::VERSION, pvc_viewer::crd::PLURAL),
-        };
-        ApiResource {
-            group: group.to_owned(),
-            version: version.to_owned(),
-            api_version: format!("{group}/{version}"),
-            kind: self.as_str().to_owned(),
-            plural: plural.to_owned(),
-        }
-    }
-}
 
 /// The policies of a cluster: those that can be read, and the names and problems of the others.
 #[derive(Debug, Default, PartialEq)]
@@ -83,10 +46,8 @@ pub(super) async fn server(
     namespace: &str,
     name: &str,
 ) -> Result<Option<DynamicObject>, ReadError> {
-    let resource = kind.resource();
-    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
-    let failed = |error| ReadError::of(error, &resource.plural, &place(Some(namespace)));
-    api.get_opt(name).await.map_err(failed)
+    let failed = |error| ReadError::of(error, &kind.resource().plural, &place(Some(namespace)));
+    kind.api(client, namespace).get_opt(name).await.map_err(failed)
 }
 
 /// The labels of a namespace, or of each.
@@ -112,10 +73,10 @@ pub(super) async fn namespaces(
 pub(super) async fn standing(client: &Client, namespace: Option<&str>) -> Result<Vec<Standing>, ReadError> {
     let labels = namespaces(client, namespace).await?;
     let mut objects = Vec::new();
-    for kind in Kind::ALL {
+    for kind in Kind::SERVERS {
         let resource = kind.resource();
         let api: Api<DynamicObject> = match namespace {
-            Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+            Some(namespace) => kind.api(client, namespace),
             None => Api::all_with(client.clone(), &resource),
         };
         let each = |object: DynamicObject| objects.push((kind, object));
@@ -161,12 +122,6 @@ fn of(
         said: Said::of(object.labels(), object.annotations(), namespace_labels),
         life: life(object),
     })
-}
-
-/// What a server's status says of its life; nothing where that can't be read.
-pub(super) fn life(object: &DynamicObject) -> Life {
-    let status = object.data.get("status").cloned().unwrap_or_default();
-    serde_json::from_value(status).unwrap_or_default()
 }
 
 /// When the server's container started: the first one that its owner names, else the first one that is told.

@@ -1,0 +1,112 @@
+//! `carrel doctor`: whether Carrel can work in a cluster, and how to mend what keeps it from that. It changes nothing.
+
+mod account;
+mod definitions;
+mod finding;
+mod leader;
+mod probes;
+mod read;
+mod rights;
+mod rivals;
+mod routes;
+mod schema;
+mod settings;
+mod storage;
+mod version;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+
+use crate::args::name;
+use crate::client::{ClientError, ClusterArgs};
+use crate::printed::print;
+use finding::{Finding, Level, lines, sum};
+use read::Facts;
+
+/// Check whether Carrel can work in the cluster, and say how to mend what keeps it from that. Nothing is changed.
+///
+/// Looked at are the API server, the CRDs, the rights of Carrel's account, the leader and its Deployment, whether servers can be
+/// asked, storage classes, the APIs of routes and of metrics, and controllers of Kubeflow that run beside it.
+///
+/// Ends with 0 if there is no problem to mend (there may be warnings), with 1 if there is one, and with 2 if the cluster could not
+/// be looked at.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// The namespace in which Carrel is installed.
+    #[arg(short, long, default_value = "carrel-system", value_parser = name)]
+    namespace: String,
+
+    /// The name of the Lease, where the controllers have another.
+    #[arg(long, default_value = "carrel-controllers", value_parser = name)]
+    lease_name: String,
+
+    #[command(flatten)]
+    cluster: ClusterArgs,
+
+    /// How the findings are printed.
+    #[arg(short, long, default_value = "table", value_enum, value_name = "FORMAT")]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Output {
+    /// A line a finding, for people, and below it how to mend it.
+    Table,
+    /// A JSON array, for machines.
+    Json,
+}
+
+/// Why the cluster can't be looked at.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DoctorError {
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error("the API server does not answer: {0}; is it the right cluster, and does it take these credentials?")]
+    Unreachable(Box<kube::Error>),
+    #[error("can't write the findings: {0}")]
+    Write(#[from] io::Error),
+}
+
+/// What a run ends with if the cluster could not be looked at.
+pub(crate) const BLIND: u8 = 2;
+
+/// Prints the findings. What the process ends with.
+pub(crate) fn run(args: &DoctorArgs) -> Result<ExitCode, DoctorError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let facts = runtime.block_on(async {
+        let client = args.cluster.client().await?;
+        read::read(&client, &args.namespace, &args.lease_name).await
+    })?;
+    let findings = findings(&facts, Timestamp::now());
+    let printed = match args.output {
+        Output::Json => serde_json::to_string_pretty(&findings).map_err(io::Error::other)? + "\n",
+        Output::Table => lines(&findings),
+    };
+    print(&printed)?;
+    // Beside the findings, so that what reads them has nothing else in it.
+    eprintln!("{}", sum(&findings));
+    let is_ill = findings.iter().any(|one| one.finding == Level::Problem);
+    Ok(if is_ill { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What is found, in the order in which it is to be mended.
+fn findings(facts: &Facts, now: Timestamp) -> Vec<Finding> {
+    let settings = &facts.settings();
+    let config = facts.config.as_ref().err().map(|unread| Finding::unread("settings", unread));
+    let all = [
+        version::findings(&facts.version),
+        config.into_iter().collect(),
+        definitions::findings(&facts.definitions, settings),
+        account::findings(&facts.account),
+        leader::findings(&facts.work, &facts.namespace, now),
+        rivals::findings(&facts.rivals),
+        probes::findings(&facts.servers, settings),
+        storage::findings(&facts.classes),
+        routes::findings(&facts.apis, &facts.ingress_classes, settings),
+        routes::metrics(&facts.apis),
+    ];
+    all.into_iter().flatten().collect()
+}
