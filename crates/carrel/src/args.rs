@@ -29,8 +29,19 @@ pub(crate) enum Command {
     /// Run the controllers: they look after Notebooks and VolumeRequests until they are asked to end (SIGTERM, Ctrl+C).
     Controllers(Box<ControllersArgs>),
     /// Say why a notebook, a TensorBoard, a viewer or a volume is in its state, and what would help. Nothing is changed.
+    ///
+    /// Told are its conditions, whether it is used, why and when it was stopped, its pods and claims, and the last Events about it and
+    /// its children.
+    ///
+    /// Ends with 0 if the object was found, else with 1 and a sentence.
     Why(WhyArgs),
     /// Check whether Carrel can work in the cluster, and say how to mend what keeps it from that. Nothing is changed.
+    ///
+    /// Looked at are the API server, the CRDs, the rights of Carrel's account, the leader and its Deployment, whether servers can be
+    /// asked, storage classes, the APIs of routes and of metrics, and controllers of Kubeflow that run beside it.
+    ///
+    /// Ends with 0 if there is no problem to mend (there may be warnings), with 1 if there is one, and with 2 if the cluster could not
+    /// be looked at.
     Doctor(DoctorArgs),
     /// List claims that no pod mounts for long: forgotten, it may be. Nothing is deleted.
     Volumes(VolumesArgs),

@@ -70,9 +70,9 @@ mod tests {
 
     #[test]
     fn what_an_account_lacks_is_told_by_resource() {
-        assert_eq!(of(|_| false).finding, Level::Ok);
+        assert_eq!(of(|_| false).level, Level::Ok);
         let found = of(|right| right.resource == "nodes");
-        assert_eq!(found.finding, Level::Problem);
+        assert_eq!(found.level, Level::Problem);
         let expected = "system:serviceaccount:carrel-system:carrel lacks 2 of";
         assert!(found.saw.starts_with(expected) && found.saw.ends_with("rights: list, watch nodes"), "{}", found.saw);
         assert!(of(|_| true).saw.contains("more"));
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn who_may_not_ask_gets_a_warning() {
         let found = findings(&Err("no right to create subjectaccessreviews".to_owned())).remove(0);
-        assert_eq!(found.finding, Level::Warning);
+        assert_eq!(found.level, Level::Warning);
         assert!(found.saw.contains("not looked at: no right"), "{}", found.saw);
     }
 }

@@ -50,7 +50,7 @@ fn compared(name: &str, ours: &Value, theirs: &Value) -> Finding {
     let (served, stored) = (served(theirs), stored(theirs));
     let saw = format!("{name}: {} served, {} stored", served.join(", "), stored.unwrap_or("none"));
     if !is_established(theirs) {
-        let mend = format!("see `kubectl describe crd {name}`: another CRD may have taken its names");
+        let mend = format!("wait a moment, or see `kubectl describe crd {name}`: another may have taken its names");
         return Finding::problem(CHECK, format!("{saw}; it is not established"), mend);
     }
     let missing: Vec<_> = self::served(ours).into_iter().filter(|version| !served.contains(version)).collect();
@@ -148,7 +148,7 @@ mod tests {
     fn those_of_this_binary_are_as_they_should_be() {
         let all = findings(&there(), &Settings::default());
         assert_eq!(all.len(), 5);
-        assert!(all.iter().all(|one| one.finding == Level::Ok), "{all:?}");
+        assert!(all.iter().all(|one| one.level == Level::Ok), "{all:?}");
         let saw = "notebooks.kubeflow.org: v1, v1beta1, v1alpha1 served, v1 stored, the same as of this carrel";
         assert_eq!(all[0].saw, saw);
     }
@@ -163,14 +163,14 @@ mod tests {
             all.remove("activity");
             set(crd, all);
         });
-        assert_eq!(old.finding, Level::Problem);
+        assert_eq!(old.level, Level::Problem);
         assert!(old.saw.contains("older than this carrel: it lacks .status.activity, which"), "{}", old.saw);
         let new = of(|crd| {
             let mut all = fields(crd);
             all.insert("mood".to_owned(), json!({"type": "string"}));
             set(crd, all);
         });
-        assert_eq!(new.finding, Level::Warning);
+        assert_eq!(new.level, Level::Warning);
         assert!(new.saw.contains("newer than this carrel: it has .status.mood"), "{}", new.saw);
         let other = of(|crd| {
             crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema/properties/spec").unwrap()["maxProperties"] =
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn versions_and_what_is_missing_are_told() {
         let unserved = of(|crd| crd["spec"]["versions"][1]["served"] = json!(false));
-        assert_eq!(unserved.finding, Level::Problem);
+        assert_eq!(unserved.level, Level::Problem);
         assert!(unserved.saw.contains("v1beta1 should be served too"), "{}", unserved.saw);
         let waits = of(|crd| crd["status"] = json!({}));
         assert!(waits.saw.contains("not established"), "{}", waits.saw);
@@ -195,7 +195,7 @@ mod tests {
             let found = findings(&all, &Settings::of(Some(&config), None));
             found.into_iter().find(|one| one.saw.contains("is missing")).unwrap()
         };
-        assert_eq!(gone(NOTEBOOKS).finding, Level::Problem);
-        assert_eq!(gone("tensorboards.tensorboard.kubeflow.org").finding, Level::Ok);
+        assert_eq!(gone(NOTEBOOKS).level, Level::Problem);
+        assert_eq!(gone("tensorboards.tensorboard.kubeflow.org").level, Level::Ok);
     }
 }

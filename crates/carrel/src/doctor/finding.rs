@@ -37,7 +37,8 @@ impl Level {
 pub(super) struct Finding {
     /// What was looked at, in a word.
     pub(super) check: &'static str,
-    pub(super) finding: Level,
+    #[serde(rename = "finding")]
+    pub(super) level: Level,
     /// What it saw.
     pub(super) saw: String,
     /// How to mend it; absent where there is nothing to mend.
@@ -47,15 +48,15 @@ pub(super) struct Finding {
 
 impl Finding {
     pub(super) fn ok(check: &'static str, saw: impl Into<String>) -> Self {
-        Self { check, finding: Level::Ok, saw: saw.into(), mend: None }
+        Self { check, level: Level::Ok, saw: saw.into(), mend: None }
     }
 
     pub(super) fn warning(check: &'static str, saw: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { check, finding: Level::Warning, saw: saw.into(), mend: Some(mend.into()) }
+        Self { check, level: Level::Warning, saw: saw.into(), mend: Some(mend.into()) }
     }
 
     pub(super) fn problem(check: &'static str, saw: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { check, finding: Level::Problem, saw: saw.into(), mend: Some(mend.into()) }
+        Self { check, level: Level::Problem, saw: saw.into(), mend: Some(mend.into()) }
     }
 
     /// Nobody knows whether it is as it should be.
@@ -68,7 +69,7 @@ impl Finding {
 pub(super) fn lines(findings: &[Finding]) -> String {
     let mut lines = vec![line(["CHECK", "FINDING", "WHAT WAS SEEN"])];
     for one in findings {
-        lines.push(line([one.check, one.finding.as_str(), &one.saw]));
+        lines.push(line([one.check, one.level.as_str(), &one.saw]));
         lines.extend(one.mend.iter().map(|mend| line(["", "", &format!("-> {mend}")])));
     }
     columns(&lines)
@@ -76,7 +77,7 @@ pub(super) fn lines(findings: &[Finding]) -> String {
 
 /// What was found, in a sentence.
 pub(super) fn sum(findings: &[Finding]) -> String {
-    let count = |level| findings.iter().filter(|one| one.finding == level).count();
+    let count = |level| findings.iter().filter(|one| one.level == level).count();
     let words = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     match (count(Level::Problem), count(Level::Warning)) {
         (0, 0) => format!("all {} findings are well", findings.len()),

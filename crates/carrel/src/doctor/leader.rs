@@ -25,7 +25,7 @@ pub(super) fn findings(work: &Work, namespace: &str, now: Timestamp) -> Vec<Find
         Err(unread) => Finding::unread(LEADER, unread),
     };
     let deployment = match &work.deployment {
-        Ok(deployment) => of_deployment(deployment.as_ref(), namespace, leader.finding == Level::Ok),
+        Ok(deployment) => of_deployment(deployment.as_ref(), namespace, leader.level == Level::Ok),
         Err(unread) => Finding::unread(DEPLOYMENT, unread),
     };
     vec![deployment, leader]
@@ -91,21 +91,25 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn lease(holder: &str, renewed: &str) -> Seen<Option<Lease>> {
+    fn lease(holder: &str, renewed: &str) -> Option<Lease> {
         let spec = json!({"holderIdentity": holder, "renewTime": renewed, "leaseDurationSeconds": 15});
-        Ok(Some(serde_json::from_value(json!({"metadata": {"name": "carrel-controllers"}, "spec": spec})).unwrap()))
+        serde_json::from_value(json!({"metadata": {"name": "carrel-controllers"}, "spec": spec})).unwrap()
     }
 
-    fn deployment(wanted: i32, ready: i32) -> Seen<Option<Deployment>> {
+    fn deployment(wanted: i32, ready: i32) -> Option<Deployment> {
         let value: Value = json!({"metadata": {"name": "carrel"}, "status": {"readyReplicas": ready}, "spec": {
             "replicas": wanted, "selector": {}, "template": {"spec": {"containers": [{"name": "carrel", "image": "carrel:1"}]}}}});
-        Ok(Some(serde_json::from_value(value).unwrap()))
+        serde_json::from_value(value).unwrap()
     }
 
-    fn of(lease: Seen<Option<Lease>>, deployment: Seen<Option<Deployment>>) -> (Level, Level) {
+    fn of(lease: Option<Lease>, deployment: Option<Deployment>) -> (Level, Level) {
+        levels(&Work { lease: Ok(lease), deployment: Ok(deployment) })
+    }
+
+    fn levels(work: &Work) -> (Level, Level) {
         let now = "2026-01-02T10:00:00Z".parse().unwrap();
-        let found = findings(&Work { lease, deployment }, "carrel-system", now);
-        (found[0].finding, found[1].finding)
+        let found = findings(work, "carrel-system", now);
+        (found[0].level, found[1].level)
     }
 
     #[test]
@@ -113,11 +117,12 @@ mod tests {
         let fresh = || lease("carrel-1", "2026-01-02T09:59:50.000000Z");
         assert_eq!(of(fresh(), deployment(1, 1)), (Level::Ok, Level::Ok));
         assert_eq!(of(fresh(), deployment(2, 1)), (Level::Warning, Level::Ok));
-        assert_eq!(of(fresh(), Ok(None)), (Level::Warning, Level::Ok), "run by hand, outside");
+        assert_eq!(of(fresh(), None), (Level::Warning, Level::Ok), "run by hand, outside");
         let old = lease("carrel-1", "2026-01-02T09:59:00.000000Z");
         assert_eq!(of(old, deployment(1, 0)), (Level::Problem, Level::Problem));
         assert_eq!(of(lease("", "2026-01-02T09:59:50.000000Z"), deployment(0, 0)), (Level::Problem, Level::Problem));
-        assert_eq!(of(Ok(None), Ok(None)), (Level::Problem, Level::Problem));
-        assert_eq!(of(Err("no".to_owned()), Err("no".to_owned())), (Level::Warning, Level::Warning));
+        assert_eq!(of(None, None), (Level::Problem, Level::Problem));
+        let blind = Work { lease: Err("no".to_owned()), deployment: Err("no".to_owned()) };
+        assert_eq!(levels(&blind), (Level::Warning, Level::Warning));
     }
 }

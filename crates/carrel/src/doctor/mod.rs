@@ -26,13 +26,6 @@ use crate::printed::print;
 use finding::{Finding, Level, lines, sum};
 use read::Facts;
 
-/// Check whether Carrel can work in the cluster, and say how to mend what keeps it from that. Nothing is changed.
-///
-/// Looked at are the API server, the CRDs, the rights of Carrel's account, the leader and its Deployment, whether servers can be
-/// asked, storage classes, the APIs of routes and of metrics, and controllers of Kubeflow that run beside it.
-///
-/// Ends with 0 if there is no problem to mend (there may be warnings), with 1 if there is one, and with 2 if the cluster could not
-/// be looked at.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
     /// The namespace in which Carrel is installed.
@@ -88,7 +81,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<ExitCode, DoctorError> {
     print(&printed)?;
     // Beside the findings, so that what reads them has nothing else in it.
     eprintln!("{}", sum(&findings));
-    let is_ill = findings.iter().any(|one| one.finding == Level::Problem);
+    let is_ill = findings.iter().any(|one| one.level == Level::Problem);
     Ok(if is_ill { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

@@ -111,7 +111,7 @@ mod tests {
         let found = findings(&Ok(servers), &Settings::default());
         assert_eq!(found.len(), 2, "{found:?}");
         assert_eq!(found[0], Finding::ok(CHECK, "of 5 servers that run 1 are Busy, 1 Idle and 3 Unknown"));
-        assert_eq!(found[1].finding, Level::Warning);
+        assert_eq!(found[1].level, Level::Warning);
         assert_eq!(found[1].saw, "b: 2 of 3 servers are Unknown for long (Kernels: no answer in time)");
         let none = findings(&Ok(Vec::new()), &Settings::default());
         assert_eq!(none, [Finding::ok(CHECK, "no server runs of which anything is known")]);

@@ -111,11 +111,11 @@ mod tests {
             findings(&Ok(of("notebook-controller-deployment", "i", wanted, ready).into_iter().collect())).remove(0)
         };
         let works = found(1, 1);
-        assert_eq!(works.finding, Level::Problem);
+        assert_eq!(works.level, Level::Problem);
         let mend = "kubectl -n kubeflow scale deployment/notebook-controller-deployment --replicas=0";
         assert!(works.mend.unwrap().ends_with(mend));
-        assert_eq!(found(1, 0).finding, Level::Warning, "it fights as soon as it comes up");
-        assert_eq!(found(0, 0).finding, Level::Ok);
-        assert_eq!(findings(&Ok(Vec::new())).remove(0).finding, Level::Ok);
+        assert_eq!(found(1, 0).level, Level::Warning, "it fights as soon as it comes up");
+        assert_eq!(found(0, 0).level, Level::Ok);
+        assert_eq!(findings(&Ok(Vec::new())).remove(0).level, Level::Ok);
     }
 }

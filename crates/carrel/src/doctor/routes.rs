@@ -131,7 +131,7 @@ mod tests {
             (json!({"CARREL_ROUTING": "ingress"}), false, Level::Warning),
             (json!({"CARREL_ROUTING": "ingress", "CARREL_INGRESS_CLASS": "nginx"}), false, Level::Problem),
         ] {
-            assert_eq!(of(&data, istio, &none).finding, level, "{data}");
+            assert_eq!(of(&data, istio, &none).level, level, "{data}");
         }
         assert!(of(&json!({}), true, &none).saw.contains("istio would need"));
         let nginx = json!([{"metadata": {"name": "nginx", "annotations": {DEFAULT: "true"}}}]);
@@ -139,7 +139,7 @@ mod tests {
             json!({"CARREL_ROUTING": "ingress"}),
             json!({"CARREL_ROUTING": "ingress", "CARREL_INGRESS_CLASS": "nginx"}),
         ] {
-            assert_eq!(of(&data, false, &nginx).finding, Level::Ok, "{data}");
+            assert_eq!(of(&data, false, &nginx).level, Level::Ok, "{data}");
         }
     }
 }

@@ -80,7 +80,7 @@ mod tests {
     fn one_default_that_grows_and_waits_is_well() {
         let well = || class("fast", "true", true, "WaitForFirstConsumer");
         let level =
-            |classes: Vec<StorageClass>| findings(&Ok(classes)).into_iter().map(|one| one.finding).collect::<Vec<_>>();
+            |classes: Vec<StorageClass>| findings(&Ok(classes)).into_iter().map(|one| one.level).collect::<Vec<_>>();
         assert_eq!(level(vec![well(), class("slow", "false", false, "Immediate")]), [Level::Ok]);
         assert_eq!(level(vec![well(), class("slow", "true", true, "Immediate")]), [Level::Warning], "two defaults");
         assert_eq!(level(vec![class("slow", "false", true, "Immediate")]), [Level::Warning], "no default");

@@ -42,7 +42,7 @@ mod tests {
     fn the_minor_version_decides() {
         for (minor, level) in [("37", Level::Ok), ("30+", Level::Ok), ("29", Level::Problem), ("", Level::Warning)] {
             let found = findings(&Ok(Version { minor: minor.to_owned(), git_version: format!("v1.{minor}.1") }));
-            assert_eq!(found.first().unwrap().finding, level, "{minor}");
+            assert_eq!(found.first().unwrap().level, level, "{minor}");
         }
     }
 }

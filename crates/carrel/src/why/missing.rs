@@ -1,5 +1,7 @@
 //! What is said of a name that nobody has.
 
+use std::fmt::Write;
+
 use super::target::Target;
 
 /// What was seen of a name that is not there.
@@ -28,11 +30,11 @@ pub(super) fn sentence(target: &Target, namespace: &str, seen: &Seen) -> String 
     let mut text = format!("there is no {target} in the namespace {namespace}");
     let near = near(&target.name, &seen.names);
     if let [first, ..] = seen.other_kinds.as_slice() {
-        text.push_str(&format!(", but a {first} of that name: --kind {}", first.to_lowercase()));
+        let _ = write!(text, ", but a {first} of that name: --kind {}", first.to_lowercase());
     } else if !near.is_empty() {
-        text.push_str(&format!("; there is {}", near.join(", ")));
+        let _ = write!(text, "; there is {}", near.join(", "));
     } else if seen.names.is_empty() {
-        text.push_str(&format!(", nor any other {}", target.kind.as_str()));
+        let _ = write!(text, ", nor any other {}", target.kind.as_str());
     }
     text + &elsewhere(seen)
 }

@@ -19,8 +19,6 @@ use crate::kind::Kind;
 use crate::printed::print;
 use target::{Target, TargetError};
 
-/// Say why an object is in its state, and what would help: its conditions, whether it is used, why and when it was stopped,
-/// its pod, and the last Events about it and its children. Nothing is changed. Ends with 0 where the object was found.
 #[derive(Debug, Args)]
 pub(crate) struct WhyArgs {
     /// The name of a Notebook, or of an object of another --kind; or KIND/NAME as kubectl has it, such as tensorboard/runs.

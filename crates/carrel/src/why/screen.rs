@@ -38,7 +38,7 @@ pub(super) fn screen(found: &Found, now: Timestamp) -> String {
     parts.push(children(found, &status, now));
     let since = object.creation_timestamp().map(|time| time.0);
     parts.push(events::told(&found.events, since, now));
-    parts.push(found.unread.iter().map(|what| format!("Not told: {what}\n")).collect());
+    parts.push(found.unread.iter().fold(String::new(), |text, what| text + "Not told: " + what + "\n"));
     parts.retain(|part| !part.is_empty());
     parts.join("\n")
 }
