@@ -110,6 +110,7 @@ fn manifests(dir: &Path, bin: &Path) -> Result<()> {
         "deploy/manifests/base/namespace.yaml",
         "deploy/manifests/base/cluster-role.yaml",
         "deploy/manifests/base/role.yaml",
+        "deploy/manifests/base/bindings.yaml",
         "dev/cluster/manifests/carrel-user.yaml",
     ] {
         kubectl::apply(bin, dir, path, &read(path)?)?;

@@ -61,7 +61,7 @@ fn leader(lease: Option<&Lease>, namespace: &str, now: Timestamp) -> Finding {
 fn of_deployment(deployment: Option<&Deployment>, namespace: &str, is_led: bool) -> Finding {
     let Some(deployment) = deployment else {
         let saw = format!("no Deployment of the controllers in {namespace}");
-        let mend = "kubectl apply -k deploy/manifests/standalone, or name the namespace where they are by --namespace";
+        let mend = "kubectl apply -k deploy/manifests/overlays/standalone, or name the namespace where they are by --namespace";
         return if is_led {
             Finding::warning(DEPLOYMENT, saw + ", but one leads from elsewhere", mend)
         } else {

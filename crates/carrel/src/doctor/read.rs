@@ -195,7 +195,7 @@ async fn servers(client: &Client) -> Seen<Vec<Known>> {
 
 /// Asks for each right that the controllers need whether this account has it.
 async fn account(client: &Client, namespace: &str, name: &str) -> Seen<Account> {
-    let rights = rights(namespace).map_err(|error| format!("the roles in this binary can't be read: {error}"))?;
+    let rights = rights(namespace);
     let (user, groups) = user(namespace, name);
     let api: Api<SubjectAccessReview> = Api::all(client.clone());
     let ask = async |right: super::rights::Right| {

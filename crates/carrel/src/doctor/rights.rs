@@ -1,14 +1,11 @@
-//! The rights that the controllers need, as the manifests have them.
+//! The rights that the controllers need, one by one.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use k8s_openapi::api::authorization::v1::ResourceAttributes;
-use k8s_openapi::api::rbac::v1::PolicyRule;
-use serde::Deserialize;
 
-/// The roles that an install makes. What is no role in them is passed over.
-const ROLES: &[&str] = &[include_str!("../../../../deploy/manifests/base/rbac.yaml")];
+use crate::rights::{at_home, everywhere};
 
 /// What one request needs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,49 +19,27 @@ pub(super) struct Right {
     pub(super) verb: String,
 }
 
-#[derive(Deserialize)]
-struct Document {
-    #[serde(default)]
-    kind: String,
-    #[serde(default)]
-    rules: Vec<PolicyRule>,
+/// Each right of the controllers; those of their own namespace are for this one alone.
+pub(super) fn rights(namespace: &str) -> BTreeSet<Right> {
+    let everywhere = everywhere().into_iter().flatten().flat_map(|right| one_by_one(right, None));
+    everywhere.chain(at_home().iter().flat_map(|right| one_by_one(right, Some(namespace)))).collect()
 }
 
-/// Each right of the roles; those of a Role are for this namespace alone.
-pub(super) fn rights(namespace: &str) -> Result<BTreeSet<Right>, serde_saphyr::Error> {
-    let mut documents: Vec<Document> = Vec::new();
-    for file in ROLES {
-        documents.extend(serde_saphyr::from_multiple::<Document>(file)?);
-    }
-    let mut rights = BTreeSet::new();
-    for Document { kind, rules } in &documents {
-        let namespace = match kind.as_str() {
-            "ClusterRole" => None,
-            "Role" => Some(namespace),
-            _ => continue,
-        };
-        rights.extend(rules.iter().flat_map(|rule| of_rule(rule, namespace)));
-    }
-    Ok(rights)
-}
-
-fn of_rule(rule: &PolicyRule, namespace: Option<&str>) -> Vec<Right> {
+fn one_by_one(right: &carrel_runtime::rights::Right, namespace: Option<&str>) -> Vec<Right> {
+    let names: Vec<_> =
+        if right.names.is_empty() { vec![None] } else { right.names.iter().map(|name| Some(*name)).collect() };
     let mut rights = Vec::new();
-    let names = rule.resource_names.clone().unwrap_or_default();
-    let names: Vec<_> = if names.is_empty() { vec![None] } else { names.into_iter().map(Some).collect() };
-    for group in rule.api_groups.iter().flatten() {
-        for resource in rule.resources.iter().flatten() {
-            let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
-            for name in &names {
-                rights.extend(rule.verbs.iter().map(|verb| Right {
-                    group: group.clone(),
-                    resource: resource.to_owned(),
-                    subresource: subresource.to_owned(),
-                    name: name.clone(),
-                    namespace: namespace.map(str::to_owned),
-                    verb: verb.clone(),
-                }));
-            }
+    for resource in right.resources {
+        let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+        for name in &names {
+            rights.extend(right.verbs.iter().map(|verb| Right {
+                group: right.group.to_owned(),
+                resource: resource.to_owned(),
+                subresource: subresource.to_owned(),
+                name: name.map(str::to_owned),
+                namespace: namespace.map(str::to_owned),
+                verb: (*verb).to_owned(),
+            }));
         }
     }
     rights
@@ -106,8 +81,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rules_of_the_manifests_are_taken_apart() {
-        let all: Vec<_> = rights("carrel-system").unwrap().iter().map(Right::to_string).collect();
+    fn rights_are_taken_apart() {
+        let all: Vec<_> = rights("carrel-system").iter().map(Right::to_string).collect();
         for expected in [
             "patch notebooks.kubeflow.org/status",
             "create pods",

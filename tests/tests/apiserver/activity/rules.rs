@@ -80,7 +80,6 @@ async fn a_notebook_that_stays_stopped_is_deleted_without_its_volumes() -> Resul
     desk.reaches("old", "Running").await?;
     let now = whole_seconds(Timestamp::now());
     desk.annotate("old", STOPPED, Some(&now.to_string())).await?;
-    desk.reaches("old", "StoppedByOwner").await?;
     desk.is_gone::<Notebook>("old").await?;
     ensure!(Timestamp::now().duration_since(now) >= SignedDuration::from_secs(4));
     desk.api::<PersistentVolumeClaim>().get("home").await?;
