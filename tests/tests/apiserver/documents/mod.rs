@@ -23,6 +23,7 @@ const OURS: &[(&str, &str)] =
 /// What a page's reader puts in the place of these.
 const PLACEHOLDERS: &[(&str, &str)] = &[
     ("NAMESPACE", "team-a"),
+    ("KIND", "notebook"),
     ("NOTEBOOK", "iris"),
     ("NODE", "fake-1"),
     ("NAME", "name"),
