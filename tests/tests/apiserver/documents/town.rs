@@ -10,7 +10,9 @@ const KUBEFLOW: &[&str] =
 
 fn deployment(name: &str) -> Value {
     let labels = json!({"town": name});
-    let pod = json!({"metadata": {"labels": labels}, "spec": {"containers": [{"name": "manager", "image": "none"}]}});
+    // Of no node, so that none seems to work: what looks for them is tested beside.
+    let spec = json!({"nodeSelector": {"town": "nowhere"}, "containers": [{"name": "manager", "image": "none"}]});
+    let pod = json!({"metadata": {"labels": labels}, "spec": spec});
     json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "kubeflow"},
         "spec": {"selector": {"matchLabels": labels}, "template": pod}})
 }
