@@ -266,4 +266,6 @@ impl fmt::Display for Plan {
 }
 
 #[cfg(test)]
+mod released;
+#[cfg(test)]
 mod tests;
