@@ -11,7 +11,12 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
     RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --package carrel --target "$target" && \
     cp "target/$target/release/carrel" /usr/local/bin/carrel
 
+# What is below is read by `cargo xtask images --carrel` too, which makes the same image without Docker.
 FROM scratch
+LABEL org.opencontainers.image.title="Carrel"
+LABEL org.opencontainers.image.description="Notebooks, volumes, TensorBoards and the teams that use them, as a service on any Kubernetes"
+LABEL org.opencontainers.image.version="0.1.0"
+LABEL org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /usr/local/bin/carrel /carrel
 # By number, as the kubelet cannot tell from a name whether it is root.
 USER 65532:65532

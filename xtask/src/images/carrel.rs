@@ -1,5 +1,7 @@
 //! Carrel's own image, from the workspace as it is now.
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -22,7 +24,9 @@ pub fn carrel() -> Result<String> {
     let binary = binary(&step)?;
     let _lock = Lock::take("images")?;
     let store = Store::open()?;
-    let config = json!({"User": "65532:65532", "Entrypoint": ["/carrel"]});
+    let dockerfile = repository().join("Dockerfile");
+    let config =
+        config(&fs::read_to_string(&dockerfile).with_context(|| format!("cannot read {}", dockerfile.display()))?)?;
     let name = |digest: &str| {
         let short: String = digest.trim_start_matches("sha256:").chars().take(12).collect();
         format!("localhost/carrel:{}-{short}", env!("CARGO_PKG_VERSION"))
@@ -32,6 +36,19 @@ pub fn carrel() -> Result<String> {
     store.prune(|other, age| other.starts_with("localhost/carrel:") && other != reference && age > WEEK)?;
     step.done();
     Ok(reference)
+}
+
+/// The configuration that a Dockerfile gives the image of its last stage: its user, its entry point and its labels.
+fn config(dockerfile: &str) -> Result<Value> {
+    let stage = dockerfile.rsplit_once("\nFROM ").context("the Dockerfile has no FROM")?.1;
+    let instruction = |name: &str| {
+        let mut found = stage.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        found.next().with_context(|| format!("the Dockerfile's last stage has no {name}"))
+    };
+    let entry: Value = serde_json::from_str(instruction("ENTRYPOINT")?).context("ENTRYPOINT is no list")?;
+    let labels = stage.lines().filter_map(|line| line.strip_prefix("LABEL ")?.split_once('='));
+    let labels: BTreeMap<_, _> = labels.map(|(key, value)| (key, value.trim_matches('"'))).collect();
+    Ok(json!({"User": instruction("USER")?, "Entrypoint": entry, "Labels": labels}))
 }
 
 /// The binary that is in the image.
@@ -95,4 +112,18 @@ fn host() -> Result<String> {
     let text = String::from_utf8_lossy(&answer.stdout);
     let host = text.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
     Ok(host.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_image_is_what_the_dockerfile_says() {
+        let read = config(&fs::read_to_string(repository().join("Dockerfile")).unwrap()).unwrap();
+        assert_eq!(read["User"], "65532:65532");
+        assert_eq!(read["Entrypoint"], json!(["/carrel"]));
+        assert_eq!(read["Labels"]["org.opencontainers.image.version"], env!("CARGO_PKG_VERSION"));
+        assert_eq!(read["Labels"]["org.opencontainers.image.title"], "Carrel");
+    }
 }
