@@ -26,8 +26,8 @@ async fn a_missing_image_is_named() -> Result<()> {
 #[tokio::test]
 async fn a_crash_is_told_with_its_code_and_its_last_line() -> Result<()> {
     let desk = Desk::without_controllers().await?;
-    let script =
-        "import sys; print('reading', flush=True); print('no such dataset: iris', file=sys.stderr); sys.exit(3)";
+    // To one stream, as nobody knows in which order two come into the log.
+    let script = "import sys; print('reading', 'no such dataset: iris', sep=chr(10), file=sys.stderr); sys.exit(3)";
     let spec = format!("{{containers: [{{name: crash, image: '{JUPYTER}', command: [python3, -c, \"{script}\"]}}]}}");
     desk.notebook("crash", &spec).await?;
     let said = sentence(&desk, "crash", "CrashLoop").await?;
