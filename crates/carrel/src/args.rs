@@ -7,6 +7,7 @@ use carrel_api::TimeSpan;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::activity::ActivityArgs;
+use crate::adopt::AdoptArgs;
 use crate::companions::CompanionArgs;
 use crate::doctor::DoctorArgs;
 use crate::drain_plan::DrainPlanArgs;
@@ -43,6 +44,16 @@ pub(crate) enum Command {
     /// Ends with 0 if there is no problem to mend (there may be warnings), with 1 if there is one, and with 2 if the cluster could not
     /// be looked at.
     Doctor(DoctorArgs),
+    /// Say what becomes of what Kubeflow's controllers made when Carrel takes their place; with --apply, see it through.
+    ///
+    /// A line for each child of each Notebook, Tensorboard and PVCViewer: whose it is, and what Carrel makes of it. Carrel's controllers
+    /// take over by themselves once they run, and need no command for it. This one changes nothing, also with --apply: that notes the pods,
+    /// waits until the controllers are done, and checks that it went as it was told before.
+    ///
+    /// While controllers of Kubeflow's run for the same kinds it names them and refuses.
+    ///
+    /// Ends with 0 if nothing is in the way, or all is taken over; else with 1 and a sentence.
+    Adopt(AdoptArgs),
     /// List claims that no pod mounts for long: forgotten, it may be. Nothing is deleted.
     Volumes(VolumesArgs),
     /// List the servers on a node: which hold it against a drain, why and until when, and which may go. Nothing is changed.

@@ -1,6 +1,7 @@
 //! Carrel's one binary. Each part of the suite is a subcommand; `carrel --help` lists them.
 
 mod activity;
+mod adopt;
 mod age;
 mod args;
 mod client;
@@ -39,6 +40,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let result = match args().command {
         Command::Controllers(args) => controllers::run(*args).map_err(|error| error.to_string()),
+        Command::Adopt(args) => adopt::run(&args).map_err(|error| error.to_string()),
         Command::Why(args) => why::run(&args).map_err(|error| error.to_string()),
         Command::Doctor(args) => return diagnose(&args),
         Command::Volumes(args) => volumes::run(&args).map_err(|error| error.to_string()),

@@ -15,8 +15,12 @@ pub(crate) struct Own(pub(crate) Cluster);
 
 impl Own {
     pub(crate) fn up() -> Result<Self> {
+        Self::with(Nodes::None)
+    }
+
+    pub(crate) fn with(nodes: Nodes) -> Result<Self> {
         let name = format!("test-own-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        Ok(Self(Cluster::up(&Options { name, nodes: Nodes::None, ..Options::default() })?))
+        Ok(Self(Cluster::up(&Options { name, nodes, ..Options::default() })?))
     }
 
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> Result<String> {

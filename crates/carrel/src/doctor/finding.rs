@@ -5,15 +5,15 @@ use serde::Serialize;
 use crate::printed::{columns, line};
 
 /// What can't be read, in a sentence.
-pub(super) type Unread = String;
+pub(crate) type Unread = String;
 
 /// What was read, or why it can't be.
-pub(super) type Seen<T> = Result<T, Unread>;
+pub(crate) type Seen<T> = Result<T, Unread>;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Level {
+pub(crate) enum Level {
     /// As it should be.
     Ok,
     /// Carrel works, but not all of it, or it could not be looked at.
@@ -34,16 +34,16 @@ impl Level {
 
 /// What one check found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Finding {
+pub(crate) struct Finding {
     /// What was looked at, in a word.
     pub(super) check: &'static str,
     #[serde(rename = "finding")]
-    pub(super) level: Level,
+    pub(crate) level: Level,
     /// What it saw.
-    pub(super) saw: String,
+    pub(crate) saw: String,
     /// How to mend it; absent where there is nothing to mend.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) mend: Option<String>,
+    pub(crate) mend: Option<String>,
 }
 
 impl Finding {

@@ -14,21 +14,26 @@ const DEPLOYMENT: &str = "deployment";
 
 /// What of the controllers stands in their namespace.
 #[derive(Clone, Debug)]
-pub(super) struct Work {
-    pub(super) lease: Seen<Option<Lease>>,
-    pub(super) deployment: Seen<Option<Deployment>>,
+pub(crate) struct Work {
+    pub(crate) lease: Seen<Option<Lease>>,
+    pub(crate) deployment: Seen<Option<Deployment>>,
 }
 
 pub(super) fn findings(work: &Work, namespace: &str, now: Timestamp) -> Vec<Finding> {
-    let leader = match &work.lease {
-        Ok(lease) => leader(lease.as_ref(), namespace, now),
-        Err(unread) => Finding::unread(LEADER, unread),
-    };
+    let leader = finding(&work.lease, namespace, now);
     let deployment = match &work.deployment {
         Ok(deployment) => of_deployment(deployment.as_ref(), namespace, leader.level == Level::Ok),
         Err(unread) => Finding::unread(DEPLOYMENT, unread),
     };
     vec![deployment, leader]
+}
+
+/// Whether a replica holds the Lease and renews it.
+pub(crate) fn finding(lease: &Seen<Option<Lease>>, namespace: &str, now: Timestamp) -> Finding {
+    match lease {
+        Ok(lease) => leader(lease.as_ref(), namespace, now),
+        Err(unread) => Finding::unread(LEADER, unread),
+    }
 }
 
 fn leader(lease: Option<&Lease>, namespace: &str, now: Timestamp) -> Finding {

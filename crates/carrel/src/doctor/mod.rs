@@ -2,15 +2,15 @@
 
 mod account;
 mod definitions;
-mod finding;
-mod leader;
+pub(crate) mod finding;
+pub(crate) mod leader;
 mod probes;
-mod read;
+pub(crate) mod read;
 mod rights;
-mod rivals;
-mod routes;
+pub(crate) mod rivals;
+pub(crate) mod routes;
 mod schema;
-mod settings;
+pub(crate) mod settings;
 mod storage;
 mod version;
 
@@ -24,7 +24,7 @@ use crate::args::name;
 use crate::client::{ClientError, ClusterArgs};
 use crate::printed::print;
 use finding::{Finding, Level, lines, sum};
-use read::Facts;
+use read::{Controllers, Facts};
 
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
@@ -87,15 +87,16 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<ExitCode, DoctorError> {
 
 /// What is found, in the order in which it is to be mended.
 fn findings(facts: &Facts, now: Timestamp) -> Vec<Finding> {
-    let settings = &facts.settings();
-    let config = facts.config.as_ref().err().map(|unread| Finding::unread("settings", unread));
+    let Controllers { work, config, rivals } = &facts.controllers;
+    let settings = &facts.controllers.settings();
+    let config = config.as_ref().err().map(|unread| Finding::unread("settings", unread));
     let all = [
         version::findings(&facts.version),
         config.into_iter().collect(),
         definitions::findings(&facts.definitions, settings),
         account::findings(&facts.account),
-        leader::findings(&facts.work, &facts.namespace, now),
-        rivals::findings(&facts.rivals),
+        leader::findings(work, &facts.namespace, now),
+        rivals::findings(rivals),
         probes::findings(&facts.servers, settings),
         storage::findings(&facts.classes),
         routes::findings(&facts.apis, &facts.ingress_classes, settings),

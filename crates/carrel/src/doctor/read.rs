@@ -45,18 +45,24 @@ pub(super) struct Facts {
     pub(super) version: Seen<Version>,
     pub(super) definitions: Definitions,
     pub(super) account: Seen<Account>,
-    pub(super) config: Seen<Option<ConfigMap>>,
-    pub(super) work: Work,
-    pub(super) rivals: Seen<Vec<Rival>>,
+    pub(super) controllers: Controllers,
     pub(super) servers: Seen<Vec<Known>>,
     pub(super) classes: Seen<Vec<StorageClass>>,
     pub(super) ingress_classes: Seen<Vec<IngressClass>>,
     pub(super) apis: Apis,
 }
 
-impl Facts {
-    /// How the controllers are set, as far as that can be read.
-    pub(super) fn settings(&self) -> Settings {
+/// Carrel's controllers, and those of others that do the same.
+#[derive(Debug)]
+pub(crate) struct Controllers {
+    pub(crate) work: Work,
+    pub(crate) config: Seen<Option<ConfigMap>>,
+    pub(crate) rivals: Seen<Vec<Rival>>,
+}
+
+impl Controllers {
+    /// How Carrel's are set, as far as that can be read.
+    pub(crate) fn settings(&self) -> Settings {
         let config = self.config.as_ref().ok().and_then(Option::as_ref);
         Settings::of(config, self.work.deployment.as_ref().ok().and_then(Option::as_ref))
     }
@@ -65,14 +71,11 @@ impl Facts {
 /// Reads it all. Fails only where the API server does not answer, or knows nobody of these credentials.
 pub(super) async fn read(client: &Client, namespace: &str, lease: &str) -> Result<Facts, DoctorError> {
     let version = version(client).await?;
-    let (definitions, (deployment, rivals), lease, config, servers) = join!(
-        definitions(client),
-        deployments(client, namespace),
-        one::<Lease>(client, namespace, lease),
-        one::<ConfigMap>(client, namespace, CARREL),
-        servers(client),
-    );
-    let account = deployment
+    let (definitions, controllers, servers) =
+        join!(definitions(client), controllers(client, namespace, lease), servers(client));
+    let account = controllers
+        .work
+        .deployment
         .as_ref()
         .ok()
         .and_then(Option::as_ref)
@@ -90,14 +93,27 @@ pub(super) async fn read(client: &Client, namespace: &str, lease: &str) -> Resul
         version,
         definitions,
         account,
-        config,
-        work: Work { lease, deployment },
-        rivals,
+        controllers,
         servers,
         classes,
         ingress_classes,
         apis: Apis { istio, gateway, metrics },
     })
+}
+
+/// Reads what of controllers is there.
+pub(crate) async fn controllers(client: &Client, namespace: &str, lease: &str) -> Controllers {
+    let ((deployment, rivals), lease, config) = join!(
+        deployments(client, namespace),
+        self::lease(client, namespace, lease),
+        one::<ConfigMap>(client, namespace, CARREL),
+    );
+    Controllers { work: Work { lease, deployment }, config, rivals }
+}
+
+/// The Lease that says who leads.
+pub(crate) async fn lease(client: &Client, namespace: &str, name: &str) -> Seen<Option<Lease>> {
+    one(client, namespace, name).await
 }
 
 async fn version(client: &Client) -> Result<Seen<Version>, DoctorError> {

@@ -26,15 +26,33 @@ const IMAGES: &[&str] = &[
 
 /// A Deployment that runs one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Rival {
+pub(crate) struct Rival {
     namespace: String,
     name: String,
     wanted: i32,
     ready: i32,
 }
 
+impl Rival {
+    /// Whether it works, or is about to.
+    pub(crate) fn is_active(&self) -> bool {
+        self.wanted > 0 || self.ready > 0
+    }
+
+    /// How it does.
+    pub(crate) fn saw(&self) -> String {
+        let Self { namespace, name, wanted, ready } = self;
+        format!("{namespace}/{name}: {ready} of {wanted} replicas ready")
+    }
+
+    /// The command that stops it.
+    pub(crate) fn stop(&self) -> String {
+        format!("kubectl -n {} scale deployment/{} --replicas=0", self.namespace, self.name)
+    }
+}
+
 /// What of a Deployment matters here, if it is of one of these controllers.
-pub(super) fn rival(deployment: &Deployment) -> Option<Rival> {
+pub(crate) fn rival(deployment: &Deployment) -> Option<Rival> {
     let name = deployment.name_any();
     let pod = deployment.spec.template.spec.as_ref();
     let images = pod.into_iter().flat_map(|pod| &pod.containers).filter_map(|container| container.image.as_deref());
@@ -59,7 +77,7 @@ pub(super) fn findings(rivals: &Seen<Vec<Rival>>) -> Vec<Finding> {
         Ok(rivals) => rivals,
         Err(unread) => return vec![Finding::unread(CHECK, unread)],
     };
-    let active: Vec<_> = rivals.iter().filter(|one| one.wanted > 0 || one.ready > 0).map(finding).collect();
+    let active: Vec<_> = rivals.iter().filter(|one| one.is_active()).map(finding).collect();
     if !active.is_empty() {
         return active;
     }
@@ -74,11 +92,8 @@ pub(super) fn findings(rivals: &Seen<Vec<Rival>>) -> Vec<Finding> {
 }
 
 fn finding(one: &Rival) -> Finding {
-    let Rival { namespace, name, wanted, ready } = one;
-    let saw = format!("{namespace}/{name}: {ready} of {wanted} replicas ready");
-    let mend =
-        format!("two controllers of one kind fight: kubectl -n {namespace} scale deployment/{name} --replicas=0");
-    if *ready > 0 { Finding::problem(CHECK, saw, mend) } else { Finding::warning(CHECK, saw, mend) }
+    let (saw, mend) = (one.saw(), format!("two controllers of one kind fight: {}", one.stop()));
+    if one.ready > 0 { Finding::problem(CHECK, saw, mend) } else { Finding::warning(CHECK, saw, mend) }
 }
 
 #[cfg(test)]

@@ -28,10 +28,14 @@ pub(super) const ISTIO: (&str, &str) = ("networking.istio.io/v1alpha3", "virtual
 pub(super) const GATEWAY: (&str, &str) = ("gateway.networking.k8s.io/v1", "httproutes");
 pub(super) const USAGE: (&str, &str) = ("metrics.k8s.io/v1beta1", "pods");
 
-pub(super) fn findings(apis: &Apis, classes: &Seen<Vec<IngressClass>>, settings: &Settings) -> Vec<Finding> {
+/// The routes that are made, by the word that chooses them.
+pub(crate) fn chosen(settings: &Settings) -> &str {
     let by_istio = || settings.get("use-istio", "USE_ISTIO").filter(|value| *value == "true").map(|_| "istio");
-    let chosen = settings.get("routing", "CARREL_ROUTING").or_else(by_istio).unwrap_or("none");
-    vec![match chosen {
+    settings.get("routing", "CARREL_ROUTING").or_else(by_istio).unwrap_or("none")
+}
+
+pub(super) fn findings(apis: &Apis, classes: &Seen<Vec<IngressClass>>, settings: &Settings) -> Vec<Finding> {
+    vec![match chosen(settings) {
         "istio" => of_api("istio", &apis.istio, ISTIO, "install Istio"),
         "gateway" if settings.get("gateway", "CARREL_GATEWAY").is_none() => {
             let mend = "name the Gateway as NAMESPACE/NAME in CARREL_GATEWAY: the controllers do not start without";

@@ -7,14 +7,14 @@ use k8s_openapi::api::core::v1::{ConfigMap, Container};
 
 /// What an admin set, by the variable or the flag that says so.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Settings {
+pub(crate) struct Settings {
     variables: BTreeMap<String, String>,
     args: Vec<String>,
 }
 
 impl Settings {
     /// The variables of the container stand above those of the ConfigMap, as in the pod.
-    pub(super) fn of(config: Option<&ConfigMap>, deployment: Option<&Deployment>) -> Self {
+    pub(crate) fn of(config: Option<&ConfigMap>, deployment: Option<&Deployment>) -> Self {
         let container = deployment.and_then(container);
         let mut variables = config.and_then(|config| config.data.clone()).unwrap_or_default();
         let env = container.into_iter().flat_map(|container| container.env.iter().flatten());
@@ -24,7 +24,7 @@ impl Settings {
     }
 
     /// The value of a setting: a flag stands above a variable. One that is empty is none.
-    pub(super) fn get(&self, flag: &str, variable: &str) -> Option<&str> {
+    pub(crate) fn get(&self, flag: &str, variable: &str) -> Option<&str> {
         let variable = || self.variables.get(variable).map(String::as_str);
         self.flag(flag).or_else(variable).filter(|value| !value.is_empty())
     }
@@ -37,7 +37,7 @@ impl Settings {
     }
 
     /// Whether a switch is off that is on by default.
-    pub(super) fn is_off(&self, flag: &str, variable: &str) -> bool {
+    pub(crate) fn is_off(&self, flag: &str, variable: &str) -> bool {
         self.get(flag, variable) == Some("false")
     }
 }

@@ -1,5 +1,6 @@
-//! What people ask of a cluster: `carrel why` and `carrel doctor`. Both change nothing.
+//! What people ask of a cluster: `carrel why`, `carrel doctor` and `carrel adopt`. They change nothing.
 
+mod adopt;
 mod bare;
 mod doctor;
 mod why;

@@ -11,7 +11,7 @@ mod refusals;
 mod room;
 mod routed;
 mod shown;
-mod takeover;
+pub(crate) mod takeover;
 
 use std::fmt::Debug;
 
@@ -154,10 +154,10 @@ async fn events<K: Kind>(desk: &Desk, name: &str) -> Result<Vec<String>> {
 }
 
 /// Claims with volumes that any node can reach, of a driver that nobody runs. The volumes are removed when dropped.
-struct Volumes(Vec<String>);
+pub(crate) struct Volumes(Vec<String>);
 
 impl Volumes {
-    async fn new(desk: &Desk, claims: &[(&str, &str)]) -> Result<Self> {
+    pub(crate) async fn new(desk: &Desk, claims: &[(&str, &str)]) -> Result<Self> {
         let mut own = Self(Vec::new());
         for (claim, mode) in claims {
             own.add(desk, claim, mode).await?;

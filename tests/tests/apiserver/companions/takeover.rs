@@ -20,7 +20,7 @@ fn owned(object: &Value) -> Value {
         "uid": object["metadata"]["uid"], "controller": true, "blockOwnerDeletion": true}])
 }
 
-async fn runs(desk: &Desk, labels: &str) -> Result<String> {
+pub(crate) async fn runs(desk: &Desk, labels: &str) -> Result<String> {
     eventually("Kubeflow's pod", async || {
         let pods = desk.api::<Pod>().list(&ListParams::default().labels(labels)).await?.items;
         let pod = pods.first().context("none")?;
@@ -31,7 +31,7 @@ async fn runs(desk: &Desk, labels: &str) -> Result<String> {
 }
 
 /// What Kubeflow's controller makes of a Tensorboard, by its rules, with a status that grew.
-async fn board_of_kubeflow(desk: &Desk, name: &str, claim: &str, more: &str) -> Result<()> {
+pub(crate) async fn board_of_kubeflow(desk: &Desk, name: &str, claim: &str, more: &str) -> Result<()> {
     let made = make::<Tensorboard>(desk, name, json!({"logspath": format!("pvc://{claim}/x")})).await?;
     let owner = owned(&made);
     let mut deployment: Value = serde_saphyr::from_str(&format!(

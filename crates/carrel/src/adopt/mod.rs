@@ -1,0 +1,142 @@
+//! `carrel adopt`: what becomes of what Kubeflow's controllers made, and whether it did. Carrel's controllers do it; this
+//! changes nothing.
+
+mod apply;
+mod child;
+mod chosen;
+mod companions;
+mod notebooks;
+mod pods;
+mod progress;
+mod read;
+mod rows;
+mod table;
+
+use std::io;
+
+use carrel_api::TimeSpan;
+use clap::{Args, ValueEnum};
+
+use crate::args::name;
+use crate::client::{ClientError, ClusterArgs};
+use crate::doctor::finding::Seen;
+use crate::doctor::read::controllers;
+use crate::doctor::rivals::Rival;
+use crate::pages::ReadError;
+use crate::printed::print;
+use chosen::Chosen;
+use rows::{Row, rows};
+
+#[derive(Debug, Args)]
+pub(crate) struct AdoptArgs {
+    /// The servers of this namespace alone; of all namespaces if absent.
+    #[arg(short, long, value_parser = name)]
+    namespace: Option<String>,
+
+    /// The servers of all namespaces, as without --namespace.
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    all_namespaces: bool,
+
+    /// Note the pods, wait until Carrel's controllers have taken all over, and check that no pod of a Notebook is another or
+    /// restarted. The controllers do the work; start this before them, so that it knows how it was.
+    #[arg(long)]
+    apply: bool,
+
+    /// With --apply: how long to wait.
+    #[arg(long, default_value = "10m", value_name = "TIME")]
+    timeout: TimeSpan,
+
+    /// The namespace in which Carrel is installed.
+    #[arg(long, default_value = "carrel-system", value_parser = name, value_name = "NAMESPACE")]
+    carrel_namespace: String,
+
+    /// The name of the Lease, where the controllers have another.
+    #[arg(long, default_value = "carrel-controllers", value_parser = name)]
+    lease_name: String,
+
+    #[command(flatten)]
+    cluster: ClusterArgs,
+
+    /// How the children are printed.
+    #[arg(short, long, default_value = "table", value_enum, value_name = "FORMAT")]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Output {
+    /// A line a child, for people.
+    Table,
+    /// A JSON array, for machines.
+    Json,
+}
+
+/// Why nothing is taken over, or not all.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AdoptError {
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("Kubeflow's controllers are at work, and two for one kind fight: {}. Stop them first:\n  {}", .saw.join("; "), .stop.join("\n  "))]
+    Rivals { saw: Vec<String>, stop: Vec<String> },
+    #[error(
+        "nobody can tell whether Kubeflow's controllers are at work: {0}; run this as somebody who may list Deployments"
+    )]
+    Blind(String),
+    #[error("Carrel's controllers are not at work: {saw}; {mend}")]
+    NoLeader { saw: String, mend: String },
+    #[error("not all went as it should:\n  {}", .0.join("\n  "))]
+    Incomplete(Vec<String>),
+    #[error("can't write the list: {0}")]
+    Write(#[from] io::Error),
+}
+
+/// Why a VirtualService of Kubeflow's stays.
+const NO_ROUTES: &str = "Carrel is not set to make VirtualServices (USE_ISTIO, CARREL_ROUTING)";
+
+/// Prints what becomes of the children, or goes along with it.
+pub(crate) fn run(args: &AdoptArgs) -> Result<(), AdoptError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let client = args.cluster.client().await?;
+        let controllers = controllers(&client, &args.carrel_namespace, &args.lease_name).await;
+        let chosen = Chosen::of(&controllers.settings());
+        if args.apply {
+            refuse(&controllers.rivals)?;
+            let apply::Outcome { rows, problems } = apply::accompany(&client, args, &chosen).await?;
+            show(&rows, args.output)?;
+            return if problems.is_empty() { Ok(()) } else { Err(AdoptError::Incomplete(problems)) };
+        }
+        let rows = rows(&read::read(&client, args.namespace.as_deref()).await?, &chosen);
+        show(&rows, args.output)?;
+        refuse(&controllers.rivals)
+    })
+}
+
+fn show(rows: &[Row], output: Output) -> Result<(), AdoptError> {
+    let printed = match output {
+        Output::Json => serde_json::to_string_pretty(rows).map_err(io::Error::other)? + "\n",
+        Output::Table if rows.is_empty() => String::new(),
+        Output::Table => table::table(rows),
+    };
+    print(&printed)?;
+    // Beside the list, so that what reads the list has nothing else in it.
+    eprintln!("{}", table::sum(rows));
+    Ok(())
+}
+
+/// Whether controllers of Kubeflow's keep Carrel from it.
+fn refuse(rivals: &Seen<Vec<Rival>>) -> Result<(), AdoptError> {
+    let rivals = rivals.as_ref().map_err(|unread| AdoptError::Blind(unread.clone()))?;
+    let active: Vec<_> = rivals.iter().filter(|rival| rival.is_active()).collect();
+    if active.is_empty() {
+        return Ok(());
+    }
+    Err(AdoptError::Rivals {
+        saw: active.iter().map(|rival| rival.saw()).collect(),
+        stop: active.iter().map(|rival| rival.stop()).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! Reads the servers, their children by kind, and their pods.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use carrel_api::notebook::Notebook;
+use carrel_api::pvc_viewer::PvcViewer;
+use carrel_api::tensorboard::Tensorboard;
+use carrel_runtime::Key;
+use carrel_server::route::VirtualService;
+use carrel_server::slim_pod::SlimPod;
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::core::v1::{Pod, Service};
+use kube::{Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::pages::{ReadError, is_missing, of_namespace};
+
+/// Objects by namespace and name.
+pub(super) type ByKey<K> = BTreeMap<Key, Arc<K>>;
+
+/// What was read.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) notebooks: ByKey<Notebook>,
+    pub(super) tensorboards: ByKey<Tensorboard>,
+    pub(super) viewers: ByKey<PvcViewer>,
+    pub(super) stateful_sets: ByKey<StatefulSet>,
+    pub(super) deployments: ByKey<Deployment>,
+    pub(super) services: ByKey<Service>,
+    /// None where the cluster has no such kind.
+    pub(super) virtual_services: Option<ByKey<VirtualService>>,
+    /// Pods that a StatefulSet or a ReplicaSet controls.
+    pub(super) pods: BTreeMap<Key, FoundPod>,
+}
+
+/// A pod, and how often its containers started again.
+#[derive(Clone, Debug)]
+pub(super) struct FoundPod {
+    pub(super) pod: Arc<SlimPod>,
+    pub(super) restarts: i32,
+}
+
+/// Reads them. Pods come first: one that is made meanwhile is not taken for an old one.
+pub(super) async fn read(client: &Client, namespace: Option<&str>) -> Result<Found, ReadError> {
+    let mut pods = BTreeMap::new();
+    of_namespace(client, namespace, |pod: Pod| pods.extend(found_pod(&pod))).await?;
+    Ok(Found {
+        pods,
+        notebooks: all(client, namespace).await?.unwrap_or_default(),
+        tensorboards: all(client, namespace).await?.unwrap_or_default(),
+        viewers: all(client, namespace).await?.unwrap_or_default(),
+        stateful_sets: all(client, namespace).await?.unwrap_or_default(),
+        deployments: all(client, namespace).await?.unwrap_or_default(),
+        services: all(client, namespace).await?.unwrap_or_default(),
+        virtual_services: all(client, namespace).await?,
+    })
+}
+
+/// All objects of a kind; `None` where the cluster lacks it.
+async fn all<K>(client: &Client, namespace: Option<&str>) -> Result<Option<ByKey<K>>, ReadError>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
+{
+    let mut found = ByKey::new();
+    let mut keep = |object: K| found.insert(Key::of(&object), Arc::new(object));
+    match of_namespace(client, namespace, |object| drop(keep(object))).await {
+        Ok(()) => Ok(Some(found)),
+        Err(ReadError::Failed { source, .. }) if is_missing(&source) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn found_pod(pod: &Pod) -> Option<(Key, FoundPod)> {
+    let makers = ["StatefulSet", "ReplicaSet"];
+    pod.owner_references().iter().find(|owner| makers.contains(&owner.kind.as_str()))?;
+    let status = pod.status.as_ref();
+    let containers = status.into_iter().flat_map(|status| {
+        [&status.container_statuses, &status.init_container_statuses].into_iter().flatten().flatten()
+    });
+    let restarts = containers.map(|container| container.restart_count).sum();
+    let slim = serde_json::to_value(pod).and_then(serde_json::from_value::<SlimPod>).ok()?;
+    Some((Key::of(pod), FoundPod { pod: Arc::new(slim), restarts }))
+}
+
+impl Found {
+    /// The condition of this type of a server: its status, reason and message.
+    pub(super) fn condition(&self, kind: &str, key: &Key, type_: &str) -> Option<Said> {
+        let status = match kind {
+            "Notebook" => serde_json::to_value(&self.notebooks.get(key)?.status),
+            "Tensorboard" => serde_json::to_value(&self.tensorboards.get(key)?.status),
+            _ => serde_json::to_value(&self.viewers.get(key)?.status),
+        }
+        .ok()?;
+        let conditions = status.get("conditions")?.as_array()?;
+        let found = conditions.iter().find(|one| one.get("type").and_then(Value::as_str) == Some(type_))?;
+        let text = |key: &str| found.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Some(Said { status: text("status"), reason: text("reason"), message: text("message") })
+    }
+}
+
+/// What a condition says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Said {
+    pub(super) status: String,
+    pub(super) reason: String,
+    pub(super) message: String,
+}
