@@ -118,7 +118,7 @@ pub fn resolve(observed: &Observed, settings: &Settings) -> Result<Resolved, Ref
     let owner_template = owner_template(template);
     let restart_request = notebook.annotations().get(RESTART_REQUESTED).cloned();
     Ok(Resolved {
-        metadata: child_metadata(notebook, &child_name(&name), NOTEBOOK),
+        metadata: owned_as_by_kubeflow(child_metadata(notebook, &child_name(&name), NOTEBOOK)),
         child: child_name(&name),
         // A stop is heeded whatever else is wrong.
         update: if stopped { Update::AtOnce } else { update(notebook.annotations())? },
@@ -139,6 +139,18 @@ pub fn resolve(observed: &Observed, settings: &Settings) -> Result<Resolved, Ref
         server,
         port,
     })
+}
+
+/// The version of Notebooks that Kubeflow's controller names in its children's owner references. All versions are one object, but
+/// where the admission plugin OwnerReferencesPermissionEnforcement is on, whoever changes a reference needs the right to delete the
+/// child; with the same text a takeover changes none.
+const OWNER_VERSION: &str = "kubeflow.org/v1beta1";
+
+fn owned_as_by_kubeflow(mut metadata: ObjectMeta) -> ObjectMeta {
+    for owner in metadata.owner_references.iter_mut().flatten() {
+        OWNER_VERSION.clone_into(&mut owner.api_version);
+    }
+    metadata
 }
 
 fn update(annotations: &BTreeMap<String, String>) -> Result<Update, Refusal> {
