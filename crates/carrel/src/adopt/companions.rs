@@ -56,7 +56,7 @@ fn settings() -> Settings {
 
 /// What Kubeflow's controller made under a name that Carrel's children do not have.
 fn beside<K: Companion>(server: &Server<'_>, child: &Key, found: &Found) -> Vec<Row> {
-    let key = Key::new(&child.namespace, format!("{}{}", kubeflows_prefix::<K>(), server.key.name));
+    let key = Key::new(&child.namespace, format!("{}{}", K::WORDS.prefix, server.key.name));
     if child.name == key.name {
         return Vec::new();
     }
@@ -64,10 +64,6 @@ fn beside<K: Companion>(server: &Server<'_>, child: &Key, found: &Found) -> Vec<
     let deployment = server.leaves(Child::new(DEPLOYMENT, &key.name), found.deployments.get(&key), why.clone());
     let service = server.leaves(Child::new(SERVICE, &key.name), found.services.get(&key), why);
     [deployment, service].into_iter().flatten().collect()
-}
-
-fn kubeflows_prefix<K: Companion>() -> &'static str {
-    K::WORDS.prefix
 }
 
 fn service(server: &Server<'_>, key: &Key, has_front: bool, found: &Found) -> Option<Row> {

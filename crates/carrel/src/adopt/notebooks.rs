@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use carrel_api::notebook::{Notebook, NotebookStatus};
+use carrel_notebook::Settings;
 use carrel_notebook::names::{child_name, virtual_service_name};
 use carrel_notebook::observe::{Observed, pod_name};
-use carrel_notebook::plan::{Plan, is_being_deleted, plan};
+use carrel_notebook::plan::{Plan, Restart, is_being_deleted, plan};
 use carrel_notebook::resolve::resolve;
 use carrel_notebook::room::Judged;
-use carrel_notebook::{Settings, plan::Restart};
 use carrel_runtime::Key;
 use carrel_runtime::bounds::Limits;
 use carrel_runtime::child::{Child as Live, Owner};
@@ -87,7 +87,7 @@ fn route(server: &Server<'_>, found: &Found, chosen: &Chosen) -> Option<Row> {
     server.leaves(child, all.get(&key), super::NO_ROUTES.to_owned())
 }
 
-/// The StatefulSet of a Notebook that is the Notebook's, if there is one.
+/// The pod of a Notebook, if there is one.
 pub(super) fn running<'a>(key: &Key, notebook: &Notebook, found: &'a Found) -> Option<(Key, &'a FoundPod)> {
     let owner = Owner::of(notebook);
     // Where its children have another name, Kubeflow's pod runs under its own.
