@@ -45,7 +45,7 @@ pub(super) async fn accompany(client: &Client, args: &AdoptArgs, chosen: &Chosen
     if changed.is_empty() {
         let (same, replaced) = (before.notebooks.len(), replaced(&before, &after));
         say(&format!(
-            "the pods of all {same} Notebooks are the same, and none restarted; of those of Tensorboards and PVCViewers {replaced} replaced"
+            "the pods of all {same} Notebooks are the same, and none restarted; replaced ones of Tensorboards and PVCViewers: {replaced}"
         ));
     }
     let late = late.into_iter().map(|child| format!("{child}: Carrel has not written it yet"));
