@@ -125,7 +125,7 @@ impl<K: Shelved + Debug> Feed<K> {
     /// Runs on the events of a watch until they end, which a watch by kube's `watcher` never does. May be dropped, and run
     /// again on another watch.
     pub async fn run(&mut self, events: impl Stream<Item = watcher::Result<Event<K>>> + Send, metrics: Arc<Metrics>) {
-        let mut events = std::pin::pin!(events);
+        let mut events = events.boxed();
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => {

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::{Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt};
 use kube::runtime::Controller;
 use kube::runtime::controller::{Action, Config, Error as ControllerError};
 use kube::runtime::reflector::ObjectRef;
@@ -97,14 +97,15 @@ impl<K: Shelved + Debug> Runner<K> {
 
     async fn one<F>(&self, object: &Packed<K>, reconcile: &impl Fn(Arc<K>) -> F) -> Result<Action, WriteError>
     where
-        F: Future<Output = Result<Next, WriteError>>,
+        F: Future<Output = Result<Next, WriteError>> + Send + 'static,
     {
         let waited = self.wake.taken(&key(object));
         let Some(object) = object.open() else { return Ok(Action::await_change()) };
         let key = Key::of(object.as_ref());
         let started = Instant::now();
         let span = info_span!("reconcile", controller = self.name, object = %key);
-        let result = reconcile(object).instrument(span).await;
+        // A box for the compiler, as in `Scope::watch`.
+        let result = reconcile(object).boxed().instrument(span).await;
         let label = result.as_ref().err().map_or("ok", WriteError::label);
         self.metrics.reconciled(self.name, label, started.elapsed(), waited);
         if result.is_ok() {

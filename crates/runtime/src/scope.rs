@@ -3,6 +3,8 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use k8s_openapi::NamespaceResourceScope;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, watcher};
@@ -33,12 +35,20 @@ impl Scope {
         }
     }
 
-    /// Runs a feed on the watch of its kind. Never ends.
-    pub async fn watch<K>(&self, mut feed: Feed<K>, client: &Client, config: watcher::Config, metrics: &Arc<Metrics>)
+    /// Runs a feed on the watch of its kind. Never ends. (A box, lest the compiler makes one function of all watches of a
+    /// controller, and takes minutes to optimize it.)
+    pub fn watch<K>(
+        &self,
+        mut feed: Feed<K>,
+        client: &Client,
+        config: watcher::Config,
+        metrics: &Arc<Metrics>,
+    ) -> BoxFuture<'static, ()>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Shelved + Debug,
     {
         let events = watcher(self.api::<K>(client.clone()), config).default_backoff();
-        feed.run(events, metrics.clone()).await;
+        let metrics = metrics.clone();
+        async move { feed.run(events, metrics).await }.boxed()
     }
 }
