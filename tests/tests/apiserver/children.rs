@@ -53,7 +53,7 @@ spec: {template: {spec: {containers: [{name: plain, image: jupyter}]}}}",
     let ports = json!([{"name": "http-plain", "port": 80, "protocol": "TCP", "targetPort": 8888}]);
     assert_eq!(service["spec"]["ports"], ports);
     for child in [&set, &service] {
-        let owner = json!([{"apiVersion": "kubeflow.org/v1", "kind": "Notebook", "name": "plain", "uid": uid,
+        let owner = json!([{"apiVersion": "kubeflow.org/v1beta1", "kind": "Notebook", "name": "plain", "uid": uid,
             "controller": true, "blockOwnerDeletion": true}]);
         assert_eq!(child["metadata"]["ownerReferences"], owner);
     }
