@@ -19,6 +19,11 @@ pub(super) fn install(target: &Target, images: &Images, yes: bool) -> Result<()>
     run(Command::new(&helm).arg("package").arg(&chart).arg("--destination").arg(folder.path()))?;
     let packed = std::fs::read_dir(folder.path())?.next().context("helm package wrote nothing")??.path();
 
+    // The demo's cluster has Carrel's roles for its user `carrel`; Helm takes over nothing that it did not make.
+    let not_helms = ["-n", CARREL, "-l", "!app.kubernetes.io/managed-by", "--field-selector=metadata.name=carrel"];
+    let roles = ["delete", "clusterroles,clusterrolebindings,roles,rolebindings"];
+    target.run([&roles[..], &not_helms].concat())?;
+
     let (repository, tag) = images
         .carrel
         .rsplit_once(':')
