@@ -8,7 +8,7 @@ use carrel_api::activity::StopCause;
 use carrel_api::notebook::Notebook;
 use carrel_api::vocabulary::{START_WITH_WINDOW, STOPPED};
 use carrel_api::whole_seconds;
-use carrel_tests::{ASKING, Controllers, Desk, Policy, Says, StandIn, eventually};
+use carrel_tests::{ASKING, Controllers, Desk, PATIENCE, Policy, Says, StandIn, within};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
@@ -39,7 +39,7 @@ async fn a_schedule_stops_at_the_end_of_its_hours_and_starts_before_the_next() -
     let policy = Policy::set(&desk, schedule(ends)).await?;
     desk.running("day").await?;
     desk.annotate("day", START_WITH_WINDOW, Some("true")).await?;
-    let stop = stops(&desk, "day").await?;
+    let stop = within(PATIENCE * 2, "the end of its hours", async || stops(&desk, "day").await).await?;
     assert_eq!((stop.cause, stop.by.as_str()), (StopCause::Schedule, policy.name.as_str()));
     let _policy = Policy::set(&desk, schedule(SignedDuration::from_mins(10))).await?;
     desk.reaches("day", "Running").await?;
@@ -128,7 +128,8 @@ async fn companions_follow_the_same_rules() -> Result<()> {
     let board = "{apiVersion: tensorboard.kubeflow.org/v1alpha1, kind: Tensorboard, metadata: {name: board}, spec: {logspath: 's3://logs'}}";
     desk.create(board).await?;
     let boards = desk.api::<carrel_api::tensorboard::Tensorboard>();
-    eventually("the stop", async || {
+    // Its hours may go on for a minute.
+    within(PATIENCE * 2, "the stop", async || {
         let board = boards.get("board").await?;
         ensure!(board.annotations().contains_key(STOPPED), "{:?}", board.status);
         let status = board.status.as_ref().and_then(|status| status.valid()).cloned().unwrap_or_default();

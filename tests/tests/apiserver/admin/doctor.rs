@@ -98,8 +98,8 @@ async fn a_controller_of_kubeflow_is_a_problem_while_it_works() -> Result<()> {
 
 #[tokio::test]
 async fn who_may_not_ask_gets_warnings_and_who_reaches_nobody_an_error() -> Result<()> {
-    let poor = std::path::PathBuf::from(given("CARREL_KUBECONFIG")?);
-    let (findings, _) = diagnosed(&poor, &[])?;
+    let poor = poor()?;
+    let (findings, _) = diagnosed(poor.path(), &[])?;
     let rights = of_check(&findings, "rights");
     assert!(
         matches!(rights[..], [("warning", saw)] if saw.contains("no right to create subjectaccessreviews")),

@@ -17,6 +17,16 @@ fn carrel(kubeconfig: &std::path::Path, arguments: &[&str]) -> Result<Output> {
     command.args(arguments).arg("--kubeconfig").arg(kubeconfig).output().context("can't start carrel")
 }
 
+/// A kubeconfig of somebody who has no rights but those of everybody.
+fn poor() -> Result<tempfile::NamedTempFile> {
+    let mut config: Value =
+        serde_json::from_str(&carrel_tests::kubectl(&["config", "view", "--raw", "--flatten", "-o", "json"])?)?;
+    config["users"][0]["user"]["as"] = "somebody".into();
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(file.path(), config.to_string())?;
+    Ok(file)
+}
+
 fn out(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -97,9 +97,8 @@ async fn what_is_not_there_and_what_one_may_not_see_is_refused_in_a_sentence() -
     ensure!(sentence.contains("there is no namespace nowhere, and so no Notebook iris in it"), "{sentence}");
     ensure!(refused(&admin, &desk.namespace, "pod/iris-0")?.contains("is no kind that carrel knows"));
 
-    // Carrel's own user may read less than people do.
-    let poor = std::path::PathBuf::from(given("CARREL_KUBECONFIG")?);
-    let sentence = refused(&poor, &desk.namespace, "tensorboard/runs")?;
+    let poor = poor()?;
+    let sentence = refused(poor.path(), &desk.namespace, "tensorboard/runs")?;
     ensure!(
         sentence.contains("there is no right to get tensorboards.tensorboard.kubeflow.org in the namespace"),
         "{sentence}"
