@@ -34,8 +34,8 @@ fn schedule(begins: SignedDuration) -> Value {
 async fn a_schedule_stops_at_the_end_of_its_hours_and_starts_before_the_next() -> Result<()> {
     // Nobody is asked: the schedule needs no answer.
     let desk = Desk::new().await?;
-    // The hours go on for some seconds to a minute.
-    let ends = -SignedDuration::from_hours(1) + SignedDuration::from_secs(60);
+    // The hours go on for half a minute to one and a half: who starts after them may stay.
+    let ends = -SignedDuration::from_hours(1) + SignedDuration::from_secs(90);
     let policy = Policy::set(&desk, schedule(ends)).await?;
     desk.running("day").await?;
     desk.annotate("day", START_WITH_WINDOW, Some("true")).await?;
@@ -123,7 +123,7 @@ async fn kubeflows_settings_hold_where_no_policy_says_otherwise() -> Result<()> 
 #[tokio::test]
 async fn companions_follow_the_same_rules() -> Result<()> {
     let desk = Desk::with(ASKING).await?;
-    let ends = -SignedDuration::from_hours(1) + SignedDuration::from_secs(60);
+    let ends = -SignedDuration::from_hours(1) + SignedDuration::from_secs(90);
     let _policy = Policy::set(&desk, schedule(ends)).await?;
     let board = "{apiVersion: tensorboard.kubeflow.org/v1alpha1, kind: Tensorboard, metadata: {name: board}, spec: {logspath: 's3://logs'}}";
     desk.create(board).await?;
