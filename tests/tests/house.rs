@@ -113,6 +113,7 @@ const NOT_PURE: &[&str] = &[
     "tests",
     "tests.rs",
     "rivals.rs",
+    "released.rs",
 ];
 
 /// Pure rooms name nothing that waits or talks.
