@@ -122,14 +122,14 @@ pub(super) fn workflows(scene: &Scene, tally: &mut Tally) {
     });
 }
 
-/// Builds a program of crates.io once; the build is kept beside the cluster's programs.
+/// Builds a program of crates.io once, not optimized, as it runs for seconds and is built for minutes; the build is kept beside the cluster's programs.
 fn tool(name: &str, version: &str, features: &[&str]) -> Result<PathBuf> {
     let root = home::home()?.join("tools").join(format!("{name}-{version}"));
     let tool = root.join("bin").join(name);
     if !tool.exists() {
         let _lock = home::Lock::take(name)?;
         let step = crate::progress::Step::start(&format!("building {name}"));
-        let mut build = cargo(&["install", name, "--locked", "--quiet", "--version", version, "--root"]);
+        let mut build = cargo(&["install", name, "--locked", "--debug", "--quiet", "--version", version, "--root"]);
         let build = build.arg(&root).args(features).env("CARGO_TARGET_DIR", root.join("target"));
         let status = build.status()?;
         ensure!(status.success(), "cargo install {name}: {status}");
