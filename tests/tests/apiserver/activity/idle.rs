@@ -16,15 +16,15 @@ use crate::events::said;
 #[tokio::test]
 async fn an_idle_server_is_announced_and_stopped_and_a_start_resets_the_clock() -> Result<()> {
     let desk = Desk::with(ASKING).await?;
-    let limit = SignedDuration::from_secs(8);
-    let policy = Policy::set(&desk, json!({"idle": {"idleAfter": "8s", "warnBefore": "4s"}})).await?;
+    let limit = SignedDuration::from_secs(16);
+    let policy = Policy::set(&desk, json!({"idle": {"idleAfter": "16s", "warnBefore": "12s"}})).await?;
     let server = StandIn::new(Says::IdleSince("2020-01-01T00:00:00Z".parse()?)).await?;
     let began = whole_seconds(Timestamp::now());
     running(&desk, "idle", &server).await?;
 
     let (reason, message) = has(&desk, "idle", "StopPending").await?;
     assert_eq!(reason, "Idle");
-    assert!(message.contains(&policy.name) && message.contains("8s"), "{message}");
+    assert!(message.contains(&policy.name) && message.contains("16s"), "{message}");
     let stop = stops(&desk, "idle").await?;
     assert_eq!((stop.cause, stop.by.as_str()), (StopCause::Idle, policy.name.as_str()));
     assert!(stop.at.duration_since(began) >= limit, "{began} to {}", stop.at);
@@ -33,8 +33,12 @@ async fn an_idle_server_is_announced_and_stopped_and_a_start_resets_the_clock() 
     let status = has_no(&desk, "idle", "StopPending").await?;
     let stopped = status.condition("Stopped").context("no condition")?.message.clone().unwrap_or_default();
     assert!(stopped.contains(&policy.name), "{stopped}");
-    let events = said(&desk, "idle").await?;
-    assert_eq!(events.iter().filter(|event| *event == "StopPending").count(), 1, "{events:?}");
+    eventually("one Event of the announcement", async || {
+        let events = said(&desk, "idle").await?;
+        ensure!(events.iter().filter(|event| *event == "StopPending").count() == 1, "{events:?}");
+        Ok(())
+    })
+    .await?;
 
     // The server still says that nobody used it for years; the start counts.
     // Kubernetes tells times in whole seconds.
