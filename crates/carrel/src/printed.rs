@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use clap::ValueEnum;
+use serde::Serialize;
 
 /// How a list is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -13,6 +14,32 @@ pub(crate) enum Output {
     Csv,
     /// JSON, for machines.
     Json,
+}
+
+/// How a list is printed of which nobody makes a spreadsheet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// Lines in columns, for people.
+    Table,
+    /// A JSON array, for machines.
+    Json,
+}
+
+/// Prints a list, and beside it, so that what reads the list has nothing else in it, what it comes to.
+pub(crate) fn print_list<T: Serialize>(
+    rows: &[T],
+    form: Form,
+    table: impl FnOnce(&[T]) -> String,
+    sum: &str,
+) -> io::Result<()> {
+    let printed = match form {
+        Form::Json => serde_json::to_string_pretty(rows).map_err(io::Error::other)? + "\n",
+        Form::Table if rows.is_empty() => String::new(),
+        Form::Table => table(rows),
+    };
+    print(&printed)?;
+    eprintln!("{sum}");
+    Ok(())
 }
 
 /// Lines in columns, each as wide as its widest cell.

@@ -15,7 +15,7 @@ mod table;
 use std::io;
 
 use carrel_api::TimeSpan;
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::args::name;
 use crate::client::{ClientError, ClusterArgs};
@@ -23,7 +23,7 @@ use crate::doctor::finding::Seen;
 use crate::doctor::read::controllers;
 use crate::doctor::rivals::Rival;
 use crate::pages::ReadError;
-use crate::printed::print;
+use crate::printed::{Form, print_list};
 use chosen::Chosen;
 use rows::{Row, rows};
 
@@ -59,15 +59,7 @@ pub(crate) struct AdoptArgs {
 
     /// How the children are printed.
     #[arg(short, long, default_value = "table", value_enum, value_name = "FORMAT")]
-    output: Output,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Output {
-    /// A line a child, for people.
-    Table,
-    /// A JSON array, for machines.
-    Json,
+    output: Form,
 }
 
 /// Why nothing is taken over, or not all.
@@ -113,16 +105,8 @@ pub(crate) fn run(args: &AdoptArgs) -> Result<(), AdoptError> {
     })
 }
 
-fn show(rows: &[Row], output: Output) -> Result<(), AdoptError> {
-    let printed = match output {
-        Output::Json => serde_json::to_string_pretty(rows).map_err(io::Error::other)? + "\n",
-        Output::Table if rows.is_empty() => String::new(),
-        Output::Table => table::table(rows),
-    };
-    print(&printed)?;
-    // Beside the list, so that what reads the list has nothing else in it.
-    eprintln!("{}", table::sum(rows));
-    Ok(())
+fn show(rows: &[Row], form: Form) -> io::Result<()> {
+    print_list(rows, form, table::table, &table::sum(rows))
 }
 
 /// Whether controllers of Kubeflow's keep Carrel from it.

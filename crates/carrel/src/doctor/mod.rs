@@ -17,12 +17,12 @@ mod version;
 use std::io;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use jiff::Timestamp;
 
 use crate::args::name;
 use crate::client::{ClientError, ClusterArgs};
-use crate::printed::print;
+use crate::printed::{Form, print_list};
 use finding::{Finding, Level, lines, sum};
 use read::{Controllers, Facts};
 
@@ -41,15 +41,7 @@ pub(crate) struct DoctorArgs {
 
     /// How the findings are printed.
     #[arg(short, long, default_value = "table", value_enum, value_name = "FORMAT")]
-    output: Output,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Output {
-    /// A line a finding, for people, and below it how to mend it.
-    Table,
-    /// A JSON array, for machines.
-    Json,
+    output: Form,
 }
 
 /// Why the cluster can't be looked at.
@@ -74,13 +66,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<ExitCode, DoctorError> {
         read::read(&client, &args.namespace, &args.lease_name).await
     })?;
     let findings = findings(&facts, Timestamp::now());
-    let printed = match args.output {
-        Output::Json => serde_json::to_string_pretty(&findings).map_err(io::Error::other)? + "\n",
-        Output::Table => lines(&findings),
-    };
-    print(&printed)?;
-    // Beside the findings, so that what reads them has nothing else in it.
-    eprintln!("{}", sum(&findings));
+    print_list(&findings, args.output, lines, &sum(&findings))?;
     let is_ill = findings.iter().any(|one| one.level == Level::Problem);
     Ok(if is_ill { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -6,11 +6,11 @@ mod table;
 
 use std::io;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use jiff::Timestamp;
 
 use crate::client::{ClientError, ClusterArgs};
-use crate::printed::print;
+use crate::printed::{Form, print_list};
 use read::{Found, ReadError};
 use rows::{Row, rows};
 
@@ -24,15 +24,7 @@ pub(crate) struct DrainPlanArgs {
 
     /// How they are printed.
     #[arg(short, long, default_value = "table", value_enum, value_name = "FORMAT")]
-    output: Output,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Output {
-    /// A line a server, for people; those that hold the node first.
-    Table,
-    /// A JSON array, for machines.
-    Json,
+    output: Form,
 }
 
 /// Why there is no plan.
@@ -54,15 +46,8 @@ pub(crate) fn run(args: &DrainPlanArgs) -> Result<(), PlanError> {
         Ok::<_, PlanError>(read::read(&client, &args.node).await?)
     })?;
     let rows = rows(&found);
-    let printed = match args.output {
-        Output::Json => serde_json::to_string_pretty(&rows).map_err(io::Error::other)? + "\n",
-        Output::Table if rows.is_empty() => String::new(),
-        Output::Table => table::table(&rows, Timestamp::now()),
-    };
-    print(&printed)?;
-    // Beside the plan, so that what reads the plan has nothing else in it.
-    eprintln!("{}", sum(&rows, &found, &args.node));
-    Ok(())
+    let table = |rows: &[Row]| table::table(rows, Timestamp::now());
+    Ok(print_list(&rows, args.output, table, &sum(&rows, &found, &args.node))?)
 }
 
 /// What was found, in a sentence.

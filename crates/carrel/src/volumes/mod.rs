@@ -7,14 +7,14 @@ mod table;
 use std::io;
 
 use carrel_api::TimeSpan;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use jiff::Timestamp;
 
 use crate::age::short;
 use crate::args::name;
 use crate::client::{ClientError, ClusterArgs};
 use crate::pages::{ReadError, place};
-use crate::printed::print;
+use crate::printed::{Form, print_list};
 use rows::{Row, rows};
 
 #[derive(Debug, Args)]
@@ -33,15 +33,7 @@ pub(crate) struct VolumesArgs {
 
     /// How they are printed.
     #[arg(short, long, default_value = "table", value_enum, value_name = "FORMAT")]
-    output: Output,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Output {
-    /// A line a claim, for people.
-    Table,
-    /// A JSON array, for machines.
-    Json,
+    output: Form,
 }
 
 /// Why the claims can't be listed.
@@ -64,15 +56,8 @@ pub(crate) fn run(args: &VolumesArgs) -> Result<(), ListError> {
     })?;
     let now = Timestamp::now();
     let rows = rows(&found, args.unused_for.duration(), now);
-    let printed = match args.output {
-        Output::Json => serde_json::to_string_pretty(&rows).map_err(io::Error::other)? + "\n",
-        Output::Table if rows.is_empty() => String::new(),
-        Output::Table => table::table(&rows, now),
-    };
-    print(&printed)?;
-    // Beside the list, so that what reads the list has nothing else in it.
-    eprintln!("{}", sum(&rows, found.claims.len(), args));
-    Ok(())
+    let sum = sum(&rows, found.claims.len(), args);
+    Ok(print_list(&rows, args.output, |rows| table::table(rows, now), &sum)?)
 }
 
 /// What was found, in a sentence.
