@@ -1,6 +1,5 @@
 //! The kinds of objects that commands name, as kubectl's users call them.
 
-use carrel_api::activity::Life;
 use carrel_api::{notebook, pvc_viewer, tensorboard, volume_request};
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -29,6 +28,11 @@ impl Kind {
             Self::PvcViewer => "PVCViewer",
             Self::VolumeRequest => "VolumeRequest",
         }
+    }
+
+    /// The kind of server that is called so.
+    pub(crate) fn server(name: &str) -> Option<Self> {
+        Self::SERVERS.into_iter().find(|kind| kind.as_str() == name)
     }
 
     pub(crate) fn resource(self) -> ApiResource {
@@ -78,12 +82,6 @@ impl Kind {
 pub(crate) fn servers() -> impl TypedValueParser<Value = Kind> {
     let words = Kind::SERVERS.iter().filter_map(ValueEnum::to_possible_value);
     PossibleValuesParser::new(words).try_map(|word| Kind::from_str(&word, false))
-}
-
-/// What a server's status says of its life; nothing where that can't be read.
-pub(crate) fn life(object: &DynamicObject) -> Life {
-    let status = object.data.get("status").cloned().unwrap_or_default();
-    serde_json::from_value(status).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod printed;
 mod report;
 mod rights;
 mod routing;
+mod status;
 mod volumes;
 mod why;
 mod wiring;

@@ -25,6 +25,14 @@ pub(crate) fn is_missing(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404)
 }
 
+/// Whether the cluster has the kind of which the objects were read.
+pub(crate) fn is_served(read: Result<(), ReadError>) -> Result<bool, ReadError> {
+    match read {
+        Err(ReadError::Failed { source, .. }) if is_missing(&source) => Ok(false),
+        read => read.map(|()| true),
+    }
+}
+
 /// How a place is called.
 pub(crate) fn place(namespace: Option<&str>) -> String {
     namespace.map_or("all namespaces".to_owned(), |name| format!("the namespace {name}"))

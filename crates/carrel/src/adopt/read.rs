@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use carrel_api::notebook::Notebook;
 use carrel_api::pvc_viewer::PvcViewer;
+use carrel_api::server::Condition;
 use carrel_api::tensorboard::Tensorboard;
 use carrel_runtime::Key;
 use carrel_server::route::VirtualService;
@@ -15,9 +16,8 @@ use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
-use crate::pages::{ReadError, is_missing, of_namespace};
+use crate::pages::{ReadError, is_served, of_namespace};
 
 /// Objects by namespace and name.
 pub(super) type ByKey<K> = BTreeMap<Key, Arc<K>>;
@@ -67,11 +67,8 @@ where
 {
     let mut found = ByKey::new();
     let mut keep = |object: K| found.insert(Key::of(&object), Arc::new(object));
-    match of_namespace(client, namespace, |object| drop(keep(object))).await {
-        Ok(()) => Ok(Some(found)),
-        Err(ReadError::Failed { source, .. }) if is_missing(&source) => Ok(None),
-        Err(error) => Err(error),
-    }
+    let is_served = is_served(of_namespace(client, namespace, |object| drop(keep(object))).await)?;
+    Ok(is_served.then_some(found))
 }
 
 fn found_pod(pod: &Pod) -> Option<(Key, FoundPod)> {
@@ -87,25 +84,12 @@ fn found_pod(pod: &Pod) -> Option<(Key, FoundPod)> {
 }
 
 impl Found {
-    /// The condition of this type of a server: its status, reason and message.
-    pub(super) fn condition(&self, kind: &str, key: &Key, type_: &str) -> Option<Said> {
-        let status = match kind {
-            "Notebook" => serde_json::to_value(&self.notebooks.get(key)?.status),
-            "Tensorboard" => serde_json::to_value(&self.tensorboards.get(key)?.status),
-            _ => serde_json::to_value(&self.viewers.get(key)?.status),
+    /// What Carrel says of a server by a condition of this type. Of a status that only Kubeflow wrote it says nothing.
+    pub(super) fn condition(&self, kind: &str, key: &Key, type_: &str) -> Option<&Condition> {
+        match kind {
+            "Notebook" => self.notebooks.get(key)?.status.as_ref()?.valid()?.condition(type_),
+            "Tensorboard" => self.tensorboards.get(key)?.status.as_ref()?.valid()?.said.condition(type_),
+            _ => self.viewers.get(key)?.status.as_ref()?.valid()?.said.condition(type_),
         }
-        .ok()?;
-        let conditions = status.get("conditions")?.as_array()?;
-        let found = conditions.iter().find(|one| one.get("type").and_then(Value::as_str) == Some(type_))?;
-        let text = |key: &str| found.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        Some(Said { status: text("status"), reason: text("reason"), message: text("message") })
     }
-}
-
-/// What a condition says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Said {
-    pub(super) status: String,
-    pub(super) reason: String,
-    pub(super) message: String,
 }

@@ -162,7 +162,8 @@ fn what_carrel_wrote_is_done_and_what_it_refuses_is_told_with_its_words() {
     assert_eq!(progress(&all, &found).done, 1);
 
     let mut refused = serde_json::to_value(found.notebooks.values().next().unwrap().as_ref()).unwrap();
-    refused["status"] = json!({"conditions": [{"type": "Ready", "status": "False", "reason": "Refused", "message": "a webhook says no"}]});
+    let ready = json!({"type": "Ready", "status": "False", "reason": "Refused", "message": "a webhook says no"});
+    refused["status"] = json!({"conditions": [ready], "readyReplicas": 0, "containerState": {}});
     put(&mut found.notebooks, &refused);
     let progress = progress(&rows(&found, &chosen()), &found);
     assert_eq!(progress.due, Vec::<String>::new());

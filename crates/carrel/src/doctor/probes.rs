@@ -6,11 +6,10 @@ use carrel_api::activity::{Verdict, Vote};
 use carrel_api::server::ACTIVITY_UNKNOWN;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
-use serde_json::Value;
 
 use super::finding::{Finding, Seen};
 use super::settings::Settings;
-use crate::kind::life;
+use crate::status::{conditions, life};
 
 const CHECK: &str = "probes";
 
@@ -32,13 +31,11 @@ pub(super) struct Known {
 pub(super) fn known(object: &DynamicObject) -> Option<Known> {
     let activity = life(object).activity?;
     let unknown = activity.evidence.iter().filter(|one| one.vote == Vote::Unknown);
-    let conditions = object.data.pointer("/status/conditions").and_then(Value::as_array);
-    let is_told = |one: &Value| one.get("type").and_then(Value::as_str) == Some(ACTIVITY_UNKNOWN);
     Some(Known {
         namespace: object.namespace().unwrap_or_default(),
         verdict: activity.verdict,
         reasons: unknown.map(|one| format!("{:?}: {}", one.signal, one.value)).collect(),
-        for_long: conditions.is_some_and(|all| all.iter().any(is_told)),
+        for_long: conditions(object).iter().any(|one| one.type_ == ACTIVITY_UNKNOWN),
     })
 }
 

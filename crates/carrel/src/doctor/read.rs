@@ -26,7 +26,7 @@ use super::routes::{Apis, GATEWAY, ISTIO, USAGE};
 use super::settings::Settings;
 use super::version::Version;
 use crate::kind::Kind;
-use crate::pages::{ReadError, is_missing, of_namespace, pages};
+use crate::pages::{ReadError, is_missing, is_served, of_namespace, pages};
 
 /// The labels of the Deployment of the controllers, whatever its name.
 const CONTROLLERS: [(&str, &str); 2] =
@@ -201,10 +201,7 @@ async fn servers(client: &Client) -> Seen<Vec<Known>> {
     for kind in Kind::SERVERS {
         let resource = kind.resource();
         let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
-        match pages(&api, &resource.plural, "all namespaces", |one| found.extend(known(&one))).await {
-            Err(ReadError::Failed { source, .. }) if is_missing(&source) => {}
-            read => said(read)?,
-        }
+        said(is_served(pages(&api, &resource.plural, "all namespaces", |one| found.extend(known(&one))).await))?;
     }
     Ok(found)
 }

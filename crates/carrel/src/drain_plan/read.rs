@@ -1,22 +1,19 @@
 //! Reads what the plan is made of: the pods of the node, whose they are, and the budgets around them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Debug;
 
 use carrel_api::activity::Life;
-use carrel_api::notebook::Notebook;
-use carrel_api::pvc_viewer::PvcViewer;
 use carrel_api::server::Condition;
-use carrel_api::tensorboard::Tensorboard;
 use carrel_api::vocabulary::server_of;
 use carrel_runtime::Key;
 use carrel_server::slim_node::SlimNode;
 use carrel_server::slim_pod::SlimPod;
-use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{Api, ListParams};
-use kube::{Client, Resource, ResourceExt};
-use serde::de::DeserializeOwned;
+use kube::{Client, ResourceExt};
+
+use crate::kind::Kind;
+use crate::status::{conditions, life};
 
 /// What was read.
 #[derive(Debug, Default)]
@@ -69,11 +66,12 @@ pub(super) async fn read(client: &Client, node: &str) -> Result<Found, ReadError
     let here =
         ListParams::default().fields(&format!("spec.nodeName={node},status.phase!=Succeeded,status.phase!=Failed"));
     for pod in pods.list(&here).await.map_err(failed("the pods of all namespaces"))? {
-        match server_of(pod.labels(), pod.annotations()).map(|(kind, name)| (kind, name.to_owned())) {
+        let server = server_of(pod.labels(), pod.annotations());
+        match server.and_then(|(kind, name)| Some((Kind::server(kind)?, name.to_owned()))) {
             Some((kind, name)) => {
                 let (life, conditions) =
                     said(client, kind, &Key::new(pod.namespace().unwrap_or_default(), &name)).await?;
-                found.servers.push(Server { kind, name, pod, life, conditions });
+                found.servers.push(Server { kind: kind.as_str(), name, pod, life, conditions });
             }
             // A drain leaves these where they are.
             None if is_of_the_node(&pod) => {}
@@ -96,28 +94,8 @@ fn is_of_the_node(pod: &SlimPod) -> bool {
 }
 
 /// What the object of a server says of itself; nothing where it is gone.
-async fn said(client: &Client, kind: &str, key: &Key) -> Result<(Life, Vec<Condition>), ReadError> {
-    let found = match kind {
-        "Notebook" => get::<Notebook>(client, key).await?.and_then(|object| {
-            let status = object.status?.valid()?.clone();
-            Some((status.life, status.conditions))
-        }),
-        "Tensorboard" => get::<Tensorboard>(client, key).await?.and_then(|object| {
-            let said = object.status?.valid()?.said.clone();
-            Some((said.life, said.conditions))
-        }),
-        _ => get::<PvcViewer>(client, key).await?.and_then(|object| {
-            let said = object.status?.valid()?.said.clone();
-            Some((said.life, said.conditions))
-        }),
-    };
-    Ok(found.unwrap_or_default())
-}
-
-async fn get<K>(client: &Client, key: &Key) -> Result<Option<K>, ReadError>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
-{
-    let api: Api<K> = Api::namespaced(client.clone(), &key.namespace);
-    api.get_opt(&key.name).await.map_err(failed(&format!("the {} {key}", K::kind(&()))))
+async fn said(client: &Client, kind: Kind, key: &Key) -> Result<(Life, Vec<Condition>), ReadError> {
+    let what = format!("the {} {key}", kind.as_str());
+    let found = kind.api(client, &key.namespace).get_opt(&key.name).await.map_err(failed(&what))?;
+    Ok(found.map(|object| (life(&object), conditions(&object))).unwrap_or_default())
 }

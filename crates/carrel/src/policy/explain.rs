@@ -4,7 +4,6 @@ use clap::Args;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
-use serde_json::Value;
 
 use super::PolicyError;
 use super::explained::{Facts, explained};
@@ -12,8 +11,9 @@ use super::live;
 use crate::activity::ActivityArgs;
 use crate::args::name;
 use crate::client::ClusterArgs;
-use crate::kind::{Kind, life, servers};
+use crate::kind::{Kind, servers};
 use crate::printed::print;
+use crate::status::{conditions, life};
 
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
@@ -60,8 +60,5 @@ pub(super) async fn run(args: &ExplainArgs) -> Result<(), PolicyError> {
 
 /// What the conditions of a server's life say.
 fn messages(object: &DynamicObject) -> Vec<(String, String)> {
-    let conditions = object.data.pointer("/status/conditions").and_then(Value::as_array);
-    let word = |condition: &Value, key: &str| condition.get(key).and_then(Value::as_str).map(str::to_owned);
-    let said = |condition: &Value| Some((word(condition, "type")?, word(condition, "message")?));
-    conditions.into_iter().flatten().filter_map(said).collect()
+    conditions(object).into_iter().filter_map(|condition| Some((condition.type_, condition.message?))).collect()
 }

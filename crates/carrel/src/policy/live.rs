@@ -15,8 +15,9 @@ use kube::api::{Api, DynamicObject};
 use kube::{Client, ResourceExt};
 use serde_json::Value;
 
-use crate::kind::{Kind, life};
-use crate::pages::{ReadError, is_missing, of_namespace, pages, place};
+use crate::kind::Kind;
+use crate::pages::{ReadError, is_served, of_namespace, pages, place};
+use crate::status::life;
 
 /// The policies of a cluster: those that can be read, and the names and problems of the others.
 #[derive(Debug, Default, PartialEq)]
@@ -33,10 +34,8 @@ pub(super) async fn policies(client: &Client) -> Result<Policies, ReadError> {
         (None, Checked::Invalid { problem, .. }) => found.unreadable.push((policy.name_any(), problem.clone())),
         (None, Checked::Valid(_)) => {}
     };
-    match pages(&Api::<LabPolicy>::all(client.clone()), "labpolicies", "the cluster", each).await {
-        Err(ReadError::Failed { source, .. }) if is_missing(&source) => Ok(Policies::default()),
-        read => read.map(|()| found),
-    }
+    is_served(pages(&Api::<LabPolicy>::all(client.clone()), "labpolicies", "the cluster", each).await)?;
+    Ok(found)
 }
 
 /// One server; none if there is none of that name.
@@ -80,10 +79,7 @@ pub(super) async fn standing(client: &Client, namespace: Option<&str>) -> Result
             None => Api::all_with(client.clone(), &resource),
         };
         let each = |object: DynamicObject| objects.push((kind, object));
-        match pages(&api, &resource.plural, &place(namespace), each).await {
-            Err(ReadError::Failed { source, .. }) if is_missing(&source) => {}
-            read => read?,
-        }
+        is_served(pages(&api, &resource.plural, &place(namespace), each).await)?;
     }
     let mut pods = HashMap::new();
     of_namespace(client, namespace, |pod: SlimPod| {

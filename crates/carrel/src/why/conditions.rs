@@ -9,7 +9,6 @@ use carrel_api::server::{
 };
 use carrel_api::volume_request;
 use jiff::Timestamp;
-use serde_json::Value;
 
 use crate::age::short;
 use crate::kind::Kind;
@@ -25,12 +24,6 @@ const TOLD: &[&str] = &[
     RESTART_REQUIRED,
     volume_request::RESIZED,
 ];
-
-/// The conditions of a status. One that is none is left out, as anybody may have written it.
-pub(super) fn of(status: &Value) -> Vec<Condition> {
-    let all = status.get("conditions").and_then(Value::as_array).into_iter().flatten();
-    all.filter_map(|one| serde_json::from_value(one.clone()).ok()).collect()
-}
 
 /// The state, in a line with its reason, and its words below it.
 pub(super) fn state(kind: Kind, conditions: &[Condition], now: Timestamp) -> String {
@@ -87,10 +80,15 @@ fn sentence(kind: Kind, reason: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::status::conditions;
+    use serde_json::{Value, json};
 
     fn now() -> Timestamp {
         "2026-01-02T10:00:00Z".parse().unwrap()
+    }
+
+    fn of(status: &Value) -> Vec<Condition> {
+        conditions(&serde_json::from_value(json!({"metadata": {}, "status": status})).unwrap())
     }
 
     #[test]

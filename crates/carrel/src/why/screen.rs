@@ -16,7 +16,8 @@ use super::read::Found;
 use super::{conditions, events, pods};
 use crate::age::short;
 use crate::heard::{evidence, heard};
-use crate::kind::{Kind, life};
+use crate::kind::Kind;
+use crate::status::{self, life};
 
 /// Pods, and claims, that are told at most.
 const MANY: usize = 5;
@@ -25,7 +26,7 @@ const MANY: usize = 5;
 pub(super) fn screen(found: &Found, now: Timestamp) -> String {
     let Found { target, namespace, object, .. } = found;
     let status = object.data.get("status").cloned().unwrap_or_default();
-    let conditions = conditions::of(&status);
+    let conditions = status::conditions(object);
     let life = life(object);
     let mut parts = vec![
         format!("{target} in the namespace {namespace}\n") + &behind(found, &status),
