@@ -133,6 +133,13 @@ impl Audit {
     pub fn writes(&self, namespace: &str) -> Result<Vec<String>> {
         Ok(writes(self.requests()?, namespace))
     }
+
+    /// The writes to objects of a namespace that took effect, in short. What is written on condition of a version is
+    /// refused when a status came between, and then tried again.
+    pub fn effects(&self, namespace: &str) -> Result<Vec<String>> {
+        let done = self.requests()?.into_iter().filter(|request| (200..300).contains(&request.code()));
+        Ok(writes(done.collect(), namespace))
+    }
 }
 
 /// Those of the requests that write to objects of a namespace, in short.

@@ -47,7 +47,7 @@ async fn an_idle_server_is_announced_and_stopped_and_a_start_resets_the_clock() 
     desk.reaches("idle", "Running").await?;
     let second = stops(&desk, "idle").await?;
     assert!(second.at.duration_since(again) >= limit, "{again} to {}", second.at);
-    let patches = Audit::given()?.writes(&desk.namespace)?;
+    let patches = Audit::given()?.effects(&desk.namespace)?;
     assert_eq!(patches.iter().filter(|write| *write == "patch notebooks idle").count(), 2, "{patches:?}");
     Ok(())
 }
@@ -140,7 +140,7 @@ async fn a_restart_in_the_middle_neither_doubles_nor_hastens_a_stop() -> Result<
     assert!(stop.at >= whole_seconds(pending.at), "{stop:?} {pending:?}");
     let events = said(&desk, "parked").await?;
     assert_eq!(events.iter().filter(|event| *event == "StopPending").count(), 1, "{events:?}");
-    let patches = Audit::given()?.writes(&desk.namespace)?;
+    let patches = Audit::given()?.effects(&desk.namespace)?;
     assert_eq!(patches.iter().filter(|write| *write == "patch notebooks parked").count(), 1, "{patches:?}");
     Ok(())
 }
