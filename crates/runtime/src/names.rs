@@ -32,8 +32,25 @@ pub fn label(name: &str, start: &str, longest: usize) -> String {
     format!("{}{MARK}{digits}", cut.trim_end_matches('-'))
 }
 
+/// Why [`label`] does not leave this name as it is, as the end of a sentence about it.
+///
+/// ```
+/// assert_eq!(carrel_runtime::names::why_derived("2nd.try"), "has dots");
+/// ```
+pub fn why_derived(name: &str) -> &'static str {
+    if name.contains('.') {
+        "has dots"
+    } else if name.starts_with(|c: char| c.is_ascii_digit()) {
+        "begins with a digit"
+    } else if looks_derived(name) {
+        "looks like one that Carrel derives"
+    } else {
+        "is too long"
+    }
+}
+
 /// Whether a Service can have this name, and it has at most so many characters.
-pub fn will_do(name: &str, longest: usize) -> bool {
+fn will_do(name: &str, longest: usize) -> bool {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     name.len() <= longest
         && name.starts_with(|c: char| c.is_ascii_lowercase())

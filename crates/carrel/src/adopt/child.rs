@@ -81,16 +81,3 @@ impl Server<'_> {
         }
     }
 }
-
-/// Why Carrel gives the children of an object another name than Kubeflow does.
-pub(super) fn why_derived(name: &str) -> &'static str {
-    if name.contains('.') {
-        "has dots"
-    } else if name.starts_with(|c: char| c.is_ascii_digit()) {
-        "begins with a digit"
-    } else if carrel_runtime::names::looks_derived(name) {
-        "looks like one that Carrel derives"
-    } else {
-        "is too long"
-    }
-}

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use carrel_companion::{Companion, Settings};
 use carrel_runtime::Key;
 use carrel_runtime::child::Owner;
+use carrel_runtime::names::why_derived;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::ResourceExt;
 
-use super::child::{Server, live, why_derived};
+use super::child::{Server, live};
 use super::chosen::Chosen;
 use super::read::{ByKey, Found, FoundPod};
 use super::rows::{Child, Fate, Now, PodFate, Row, VIRTUAL_SERVICE};

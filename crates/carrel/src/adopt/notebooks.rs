@@ -12,13 +12,14 @@ use carrel_notebook::room::Judged;
 use carrel_runtime::Key;
 use carrel_runtime::bounds::Limits;
 use carrel_runtime::child::{Child as Live, Owner};
+use carrel_runtime::names::why_derived;
 use carrel_server::route::{ObservedRoute, Routing};
 use carrel_server::surroundings::Surroundings;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Service;
 use kube::ResourceExt;
 
-use super::child::{Server, live, why_derived};
+use super::child::{Server, live};
 use super::chosen::Chosen;
 use super::read::{Found, FoundPod};
 use super::rows::{Child, Fate, PodFate, Row, VIRTUAL_SERVICE};
