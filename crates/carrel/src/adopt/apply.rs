@@ -17,8 +17,10 @@ use super::{AdoptArgs, AdoptError};
 use crate::doctor::finding::{Finding, Level};
 use crate::doctor::{leader, read as controllers};
 
-/// Between two looks.
+/// Between two looks, at least.
 const PERIOD: Duration = Duration::from_secs(2);
+/// Between two looks, in times of what a look takes: each reads all objects, and others ask the API server too.
+const REST: u32 = 5;
 /// After the last child is Carrel's: long enough for a pod that would be ended by it to be seen ending.
 const SETTLE: Duration = Duration::from_secs(5);
 
@@ -62,6 +64,7 @@ async fn wait(
     end: Instant,
 ) -> Result<Vec<String>, AdoptError> {
     let mut last = String::new();
+    let mut rest = PERIOD;
     loop {
         let leader = leads(client, args).await;
         let now = progress(&rows(&found, chosen), &found);
@@ -78,9 +81,11 @@ async fn wait(
             Err(Finding { saw, mend, .. }) if Instant::now() >= end => {
                 return Err(AdoptError::NoLeader { saw, mend: mend.unwrap_or_default() });
             }
-            _ => sleep(PERIOD).await,
+            _ => sleep(rest).await,
         }
+        let began = Instant::now();
         found = read(client, args.namespace.as_deref()).await?;
+        rest = PERIOD.max(began.elapsed() * REST);
     }
 }
 
