@@ -4,6 +4,7 @@
 //! which embeds the former. `carrel` prints its roles and pages of the docs too.
 
 mod crds;
+mod documents;
 mod schema;
 
 use std::collections::BTreeMap;
@@ -96,7 +97,7 @@ fn printed() -> Result<BTreeMap<PathBuf, String>> {
     let mut files: BTreeMap<_, _> = files.into_iter().map(|(name, text)| (Path::new(CRDS).join(name), text)).collect();
     files.insert(REASONS.into(), carrel("reasons")?);
     files.insert(METRICS.into(), carrel("metrics")?);
-    files.extend(ROLES.iter().map(Into::into).zip(crds::documents(&carrel("rights")?)));
+    files.extend(ROLES.iter().map(Into::into).zip(documents::files(&carrel("rights")?)));
     Ok(files)
 }
 
