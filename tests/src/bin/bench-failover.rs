@@ -82,7 +82,7 @@ impl Failure {
         let (children, twice) = children(&audit.of(&desk.namespace)?, how);
         ensure!(children == 2 * ASKED, "{children} children were made of {ASKED} notebooks");
         ensure!(twice.is_empty(), "written more than once: {twice:?}");
-        line(&format!("leader {how}: children made, and made twice"), &format!("{children}, {}", twice.len()));
+        line(&format!("leader {how}: children made, each once"), &children.to_string());
         let notebooks = desk.api::<Notebook>().list_metadata(&kube::api::ListParams::default()).await?.items.len();
         ensure!(notebooks == self.running, "{notebooks} Notebooks");
         Ok(())
