@@ -12,6 +12,8 @@ pub mod notebook;
 mod pod_spec;
 pub mod pvc_viewer;
 mod reasons;
+#[cfg(test)]
+mod released;
 mod seconds;
 pub mod server;
 mod span;

@@ -1,7 +1,7 @@
 //! What earlier releases made: StatefulSets as each of them wrote them for the Notebooks of our stories. What this release makes
 //! of the same Notebook ends no pod: its template is the same, or what differs is told and waits for the next start.
 //!
-//! A release writes down its own with `CARREL_RELEASE=0.1.0 cargo test --workspace --lib plan::released`; what is there never
+//! A release writes down its own with `CARREL_RELEASE=0.1.0 cargo test --workspace --lib released`; what is there never
 //! changes.
 
 use std::collections::BTreeMap;
