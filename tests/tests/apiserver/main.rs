@@ -5,6 +5,7 @@ mod activity;
 mod admin;
 mod children;
 mod companions;
+mod crds;
 mod documents;
 mod events;
 mod kind;
