@@ -141,10 +141,13 @@ impl Lives {
     pub fn said<K: Resource<DynamicType = ()>>(&self, object: &K, lived: &Lived) {
         let server = server(object);
         if let Some(cause) = lived.cancelled {
+            info!(object = %server.key, cause = cause.as_str(), "the stop that was announced is cancelled");
             self.counts.cancelled(&server, cause);
             self.caller.call(Call::of(&server, News::Cancelled, cause));
         }
         if let Some(warned) = &lived.warned {
+            let (cause, at) = (warned.stop.cause.as_str(), warned.stop.at);
+            info!(object = %server.key, cause, by = warned.by, %at, "a stop is announced: {}", warned.message);
             let (by, message) = (Some(warned.by.clone()), Some(warned.message.clone()));
             let call = Call::of(&server, News::Announced, warned.stop.cause);
             self.caller.call(Call { at: Some(warned.stop.at), by, message, ..call });
@@ -198,7 +201,9 @@ impl Lives {
                 if let Some(scribe) = self.monitor.scribe() {
                     scribe.stop(&server(object), last_stop);
                 }
-                info!(object = %key, cause = cause.as_str(), by = last_stop.by, "stopped: {}", last_stop.message);
+                // Whoever asks later why has the log, should the object be gone.
+                let evidence = serde_json::to_string(&last_stop.evidence).unwrap_or_default();
+                info!(object = %key, cause = cause.as_str(), by = last_stop.by, evidence, "stopped: {}", last_stop.message);
             }
             Act::Start => {
                 writer.merge::<K>(&key, &uid, started_again(&version)).await?;

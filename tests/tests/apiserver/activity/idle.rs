@@ -40,6 +40,15 @@ async fn an_idle_server_is_announced_and_stopped_and_a_start_resets_the_clock() 
     })
     .await?;
 
+    // Whoever has nothing but the log reads it there.
+    let log = desk.controllers.as_ref().context("no controllers")?.log();
+    let line = |word: &str| log.lines().find(|line| line.contains(word)).map(str::to_owned).context(word.to_owned());
+    let (announced, stopped) = (line("a stop is announced")?, line("stopped: ")?);
+    for said in [format!("{}/idle", desk.namespace), policy.name.clone(), "Idle".to_owned()] {
+        assert!(announced.contains(&said) && stopped.contains(&said), "{announced} {stopped}");
+    }
+    assert!(stopped.contains("Kernels") && stopped.contains(&kernels.value), "{stopped}");
+
     // The server still says that nobody used it for years; the start counts.
     // Kubernetes tells times in whole seconds.
     let again = whole_seconds(Timestamp::now());
