@@ -53,21 +53,6 @@ fn roles() -> Result<Vec<Role>> {
     Ok(serde_saphyr::from_multiple(&text)?)
 }
 
-/// Rights that no test of the whole cluster has Carrel use yet: nobody there measures the use of CPU, has a Gateway's or an Ingress's
-/// name taken, changes from the Gateway API to another routing, or stops a viewer by a policy. The code is that of the kinds
-/// beside them, which are used.
-const UNTRIED: &[(&str, &str, &str)] = &[
-    ("metrics.k8s.io", "pods", "list"),
-    ("gateway.networking.k8s.io", "httproutes", "get"),
-    ("gateway.networking.k8s.io", "httproutes", "delete"),
-    ("networking.k8s.io", "ingresses", "get"),
-    ("kubeflow.org", "pvcviewers", "patch"),
-];
-
-fn is_untried((group, kind, _, verb): &Right) -> bool {
-    UNTRIED.iter().any(|(of, what, how)| of == group && what == kind && how == verb)
-}
-
 /// Rights that the API server asks for beside a request: to create, where an apply meets nothing, and to the finalizers of owners,
 /// which is what the admission plugin OwnerReferencesPermissionEnforcement wants.
 fn makes_no_request(right: &Right, all: &BTreeSet<Right>) -> bool {
@@ -100,7 +85,7 @@ fn each_right_is_used_and_no_request_lacks_one() -> Result<()> {
     let roles = roles()?;
     assert_eq!(roles.iter().map(|role| role.kind.as_str()).collect::<Vec<_>>(), ["ClusterRole", "Role"]);
     let rights: BTreeSet<_> = roles.iter().flat_map(|role| &role.rules).flat_map(Rule::rights).collect();
-    let excused = |right: &Right| makes_no_request(right, &rights) || is_untried(right);
+    let excused = |right: &Right| makes_no_request(right, &rights);
     let unused: BTreeSet<_> = rights.iter().filter(|right| !used.contains(right) && !excused(right)).collect();
     assert!(unused.is_empty(), "Carrel has rights that it never used: {unused:#?}");
     Ok(())

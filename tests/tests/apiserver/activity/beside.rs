@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use carrel_api::activity::{Signal, Verdict, Vote};
 use carrel_api::notebook::Notebook;
 use carrel_api::vocabulary::{CHECKED_AT, LAST_ACTIVITY};
-use carrel_tests::{ASKING, Desk, Listener, Policy, Says, StandIn, eventually};
+use carrel_tests::{ASKING, Desk, Listener, Policy, Says, StandIn, eventually, kubectl};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use serde_json::{Value, json};
@@ -35,6 +35,54 @@ async fn a_gpu_that_works_keeps_its_server() -> Result<()> {
     let (path, _) = prometheus.sent().pop().context("it was not asked")?;
     assert_eq!(path, "/prometheus/api/v1/query?query=max+by+%28exported_pod%29+%28used%29");
     Ok(())
+}
+
+/// As metrics-server serves it. A CRD of the same kind answers the same request.
+fn pod_metrics() -> Value {
+    let schema = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        // Without it the API server keeps the group for Kubernetes.
+        "metadata": {"name": "pods.metrics.k8s.io", "annotations": {"api-approved.kubernetes.io": "unapproved, of tests"}},
+        "spec": {
+            "group": "metrics.k8s.io", "scope": "Namespaced",
+            "names": {"kind": "PodMetrics", "plural": "pods", "singular": "podmetrics"},
+            "versions": [{"name": "v1beta1", "served": true, "storage": true, "schema": schema}],
+        },
+    })
+}
+
+#[tokio::test]
+async fn a_cpu_that_works_keeps_its_server() -> Result<()> {
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(file.path(), pod_metrics().to_string())?;
+    kubectl(&["apply", "--server-side", "-f", file.path().to_str().context("a path that is no text")?])?;
+    let desk = Desk::with(ASKING).await?;
+    let now = Timestamp::now().to_string();
+    let of = |pod: &str, cpu: &str| {
+        let used = json!([{"name": "server", "usage": {"cpu": cpu, "memory": "1Gi"}}]);
+        json!({"apiVersion": "metrics.k8s.io/v1beta1", "kind": "PodMetrics", "metadata": {"name": pod},
+            "timestamp": now, "window": "15s", "containers": used})
+    };
+    for (pod, cpu) in [("train-0", "1500m"), ("rest-0", "20000000n")] {
+        let metrics = of(pod, cpu).to_string();
+        eventually("the metrics", async || desk.create(&metrics).await).await?;
+    }
+    let sections = json!({"idle": {"idleAfter": "6s", "warnBefore": "2s"}, "signals": {"cpuAbove": "200m"}});
+    let _policy = Policy::set(&desk, sections).await?;
+    let (trains, rests) = (
+        StandIn::new(Says::IdleSince(Timestamp::now())).await?,
+        StandIn::new(Says::IdleSince(Timestamp::now())).await?,
+    );
+    running(&desk, "train", &trains).await?;
+    running(&desk, "rest", &rests).await?;
+    let status = is(&desk, "train", Verdict::Busy).await?;
+    let evidence = status.life.activity.context("no activity")?.evidence;
+    let cpu = evidence.iter().find(|evidence| evidence.signal == Signal::Cpu).context("no word of CPUs")?;
+    assert_eq!(cpu.vote, Vote::Busy);
+    assert!(cpu.value.contains("1500m of CPU, and 200"), "{cpu:?}");
+    stops(&desk, "rest").await?;
+    is(&desk, "train", Verdict::Busy).await.map(drop)
 }
 
 #[tokio::test]

@@ -6,6 +6,8 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use carrel_api::activity::StopCause;
 use carrel_api::notebook::Notebook;
+use carrel_api::pvc_viewer::PvcViewer;
+use carrel_api::tensorboard::Tensorboard;
 use carrel_api::vocabulary::{START_WITH_WINDOW, STOPPED};
 use carrel_api::whole_seconds;
 use carrel_tests::{ASKING, Controllers, Desk, PATIENCE, Policy, Says, StandIn, within};
@@ -16,6 +18,7 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::{has, has_no, running, stops};
+use crate::companions::Volumes;
 use crate::events::said;
 
 /// Hours that begin so long after now, for an hour.
@@ -119,7 +122,7 @@ async fn kubeflows_settings_hold_where_no_policy_says_otherwise() -> Result<()> 
     Ok(())
 }
 
-/// A companion that nobody asks is stopped by the schedule too.
+/// Companions that nobody asks are stopped by the schedule too.
 #[tokio::test]
 async fn companions_follow_the_same_rules() -> Result<()> {
     let desk = Desk::with(ASKING).await?;
@@ -127,9 +130,14 @@ async fn companions_follow_the_same_rules() -> Result<()> {
     let _policy = Policy::set(&desk, schedule(ends)).await?;
     let board = "{apiVersion: tensorboard.kubeflow.org/v1alpha1, kind: Tensorboard, metadata: {name: board}, spec: {logspath: 's3://logs'}}";
     desk.create(board).await?;
-    let boards = desk.api::<carrel_api::tensorboard::Tensorboard>();
+    let _volumes = Volumes::new(&desk, &[("data", "ReadWriteOnce")]).await?;
+    let viewer = "{apiVersion: kubeflow.org/v1alpha1, kind: PVCViewer, metadata: {name: viewer}, spec: {pvc: data}}";
+    desk.create(viewer).await?;
+    let (boards, viewers) = (desk.api::<Tensorboard>(), desk.api::<PvcViewer>());
     // Its hours may go on for a minute.
     within(PATIENCE * 2, "the stop", async || {
+        let viewer = viewers.get("viewer").await?;
+        ensure!(viewer.annotations().contains_key(STOPPED), "{:?}", viewer.status);
         let board = boards.get("board").await?;
         ensure!(board.annotations().contains_key(STOPPED), "{:?}", board.status);
         let status = board.status.as_ref().and_then(|status| status.valid()).cloned().unwrap_or_default();

@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::sync::OnceCell;
 use xtask::cluster::Foreign;
 
-use super::{HEADERS, REWRITE, TO_GATEWAY, becomes, notebook, route, told};
+use super::{HEADERS, REWRITE, TO_GATEWAY, becomes, is_gone, is_left_alone, notebook, route, told};
 
 const KIND: &str = "HTTPRoute";
 
@@ -63,7 +63,7 @@ async fn a_missing_kind_costs_nothing_and_is_noticed_when_it_comes_goes_and_come
 async fn an_http_route_is_what_the_gateway_api_takes() -> Result<()> {
     gateway_api().await?;
     let options = ["--gateway-section=https", "--gateway-host=*.example.org"];
-    let desk = Desk::with(&[&TO_GATEWAY[..], &options].concat()).await?;
+    let mut desk = Desk::with(&[&TO_GATEWAY[..], &options].concat()).await?;
     notebook(&desk, "iris", &json!({REWRITE: "/", HEADERS: r#"{"X-B": "2", "X-A": "1"}"#})).await?;
     let found = route(&desk, KIND, "iris").await?;
     let spec = &found["spec"];
@@ -87,7 +87,18 @@ async fn an_http_route_is_what_the_gateway_api_takes() -> Result<()> {
     desk.change("iris", json!({"metadata": {"annotations": {REWRITE: null, HEADERS: null}}})).await?;
     becomes(&desk, KIND, "iris", |found| found["spec"]["rules"][0]["filters"].is_null()).await?;
     desk.rests(Duration::from_secs(3)).await?;
-    Ok(())
+
+    // It goes with its setting.
+    desk.restart_with(&[]).await?;
+    is_gone(&desk, KIND, "iris").await
+}
+
+#[tokio::test]
+async fn a_strangers_http_route_is_left_alone() -> Result<()> {
+    gateway_api().await?;
+    let desk = Desk::with(&TO_GATEWAY).await?;
+    let rule = json!({"backendRefs": [{"name": "theirs", "port": 80}]});
+    is_left_alone(&desk, KIND, &json!({"parentRefs": [{"name": "theirs"}], "rules": [rule]})).await
 }
 
 #[tokio::test]

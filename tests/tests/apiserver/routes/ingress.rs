@@ -5,7 +5,7 @@ use carrel_tests::Desk;
 use kube::api::ListParams;
 use serde_json::json;
 
-use super::{REWRITE, becomes, notebook, route, routes, told};
+use super::{REWRITE, becomes, is_left_alone, notebook, route, routes, told};
 
 #[tokio::test]
 async fn an_ingress_leads_to_the_service_and_does_nothing_by_half() -> Result<()> {
@@ -30,4 +30,12 @@ async fn an_ingress_leads_to_the_service_and_does_nothing_by_half() -> Result<()
     told(&desk, "rstudio", "Routed").await?;
     becomes(&desk, "Ingress", "rstudio", |found| found["spec"]["rules"].is_array()).await?;
     Ok(())
+}
+
+#[tokio::test]
+async fn a_strangers_ingress_is_left_alone() -> Result<()> {
+    let desk = Desk::with(&["--routing=ingress"]).await?;
+    let backend = json!({"service": {"name": "theirs", "port": {"number": 80}}});
+    let path = json!({"path": "/", "pathType": "Prefix", "backend": backend});
+    is_left_alone(&desk, "Ingress", &json!({"rules": [{"http": {"paths": [path]}}]})).await
 }

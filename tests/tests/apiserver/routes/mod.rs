@@ -7,7 +7,7 @@ mod istio;
 use anyhow::{Context, Result, ensure};
 use carrel_api::notebook::{Condition, Notebook};
 use carrel_tests::{Desk, eventually, install};
-use kube::api::{Api, DynamicObject};
+use kube::api::{Api, DeleteParams, DynamicObject};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -91,6 +91,21 @@ async fn notebook(desk: &Desk, name: &str, annotations: &Value) -> Result<()> {
         "spec": {"template": {"spec": {"containers": [{"name": "server", "image": "jupyter"}]}}},
     });
     desk.create(&object.to_string()).await.map(drop)
+}
+
+/// A stranger's route that a Notebook's would be called like is told and left alone, and made once it goes.
+async fn is_left_alone(desk: &Desk, kind: &str, spec: &Value) -> Result<()> {
+    let api_version = if kind == "Ingress" { "networking.k8s.io/v1" } else { "gateway.networking.k8s.io/v1" };
+    let theirs = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": "mine"}, "spec": spec});
+    let theirs = desk.create(&theirs.to_string()).await?;
+    notebook(desk, "mine", &json!({})).await?;
+    let said = told(desk, "mine", "NameTaken").await?;
+    ensure!(said.contains("mine") && said.contains("it is left alone"), "{said}");
+    desk.reaches("mine", "Running").await?;
+    let found = route(desk, kind, "mine").await?;
+    assert_eq!(found["metadata"]["resourceVersion"], theirs["metadata"]["resourceVersion"]);
+    routes(desk, kind).delete("mine", &DeleteParams::default()).await?;
+    told(desk, "mine", "Routed").await.map(drop)
 }
 
 /// An owner reference to a Notebook, as another controller writes it.
