@@ -15,7 +15,7 @@ use kube::api::ListParams;
 use xtask::jupyter::Server;
 
 /// The image with JupyterLab that the local cluster has.
-const JUPYTER: &str = "localhost/jupyter:4.6";
+pub(crate) const JUPYTER: &str = "localhost/jupyter:4.6";
 
 /// For all of them to start on a machine with two processors.
 const START: Duration = Duration::from_mins(10);

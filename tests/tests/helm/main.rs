@@ -4,6 +4,7 @@
 
 mod busy;
 mod release;
+mod taken;
 mod watch;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use serde_json::json;
 
 use busy::Busy;
 use release::{NAMESPACE, Release};
+use taken::Taken;
 use watch::Watch;
 
 /// So many people work at once.
@@ -56,8 +58,11 @@ async fn nobody_who_works_notices_an_upgrade_or_that_carrel_leaves() -> Result<(
     tokio::time::sleep(PROBE).await;
     busy.is_untouched().await?;
 
-    // What one way in left, the other takes over.
+    // What one way in left, the other takes over, and what Kubeflow's controllers have.
+    let taken = Taken::open().await?;
+    let work = taken.work()?;
     release.by_kustomize()?;
+    taken.is_adopted(&work).await?;
     let services = busy.desk.api::<Service>();
     let name = busy.names.first().context("no notebook")?;
     let service = services.get(name).await?;
@@ -69,6 +74,7 @@ async fn nobody_who_works_notices_an_upgrade_or_that_carrel_leaves() -> Result<(
     })
     .await?;
     busy.is_untouched().await?;
+    taken.goes_back(&work).await?;
 
     let longest = watch.end(name)?;
     println!("of {NOTEBOOKS} servers none was away for longer than {} ms", longest.as_millis());

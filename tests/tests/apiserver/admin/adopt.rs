@@ -5,18 +5,17 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 use std::time::Duration;
 
-use carrel_tests::Controllers;
-use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::core::v1::{Pod, Service, ServiceAccount};
+use carrel_tests::{Controllers, OfKubeflow};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use kube::ResourceExt;
-use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::api::{Api, Patch, PatchParams};
 use xtask::cluster::Nodes;
 
 use super::*;
 use crate::companions::Volumes;
 use crate::companions::takeover::{board_of_kubeflow, runs};
 use crate::outsiders::Own;
-use crate::takeover::{made_by_kubeflow, pod_of_kubeflow, service_of_kubeflow};
 
 /// A cluster of the test's own, where no other test's stand-in for Kubeflow's controllers is in the way, and a namespace in it.
 struct Stage {
@@ -88,27 +87,9 @@ fn row<'a>(rows: &'a [Value], kind: &str, name: &str) -> &'a Value {
     rows.iter().find(|row| row["child"] == json!({"kind": kind, "name": name})).unwrap_or(&Value::Null)
 }
 
-/// What Kubeflow's controller does to the children of a Notebook in each of its passes, by an update of the whole objects: labels
-/// and annotations go, the pod is its own anew; the template's labels and annotations and the strategy are none of its business.
-async fn pass_of_kubeflow(desk: &Desk, name: &str, image: &str, replicas: i32) -> Result<()> {
-    let params = PostParams { field_manager: Some("notebook-controller".to_owned()), ..PostParams::default() };
-    eventually("Kubeflow's update", async || {
-        let mut set = serde_json::to_value(desk.stateful_set(name).await?)?;
-        let metadata = set["metadata"].as_object_mut().context("no metadata")?;
-        metadata.retain(|key, _| key != "labels" && key != "annotations");
-        set["spec"]["replicas"] = json!(replicas);
-        set["spec"]["template"]["spec"] = pod_of_kubeflow(desk, name, image);
-        desk.api::<StatefulSet>().replace(name, &params, &serde_json::from_value(set)?).await?;
-        let mut service = serde_json::to_value(desk.service(name).await?)?;
-        let metadata = service["metadata"].as_object_mut().context("no metadata")?;
-        metadata.retain(|key, _| key != "labels" && key != "annotations");
-        let wanted = service_of_kubeflow(name);
-        service["spec"]["selector"] = wanted["selector"].clone();
-        service["spec"]["ports"] = wanted["ports"].clone();
-        desk.api::<Service>().replace(name, &params, &serde_json::from_value(service)?).await?;
-        Ok(())
-    })
-    .await
+/// A Notebook of Kubeflow's by this name.
+fn notebook<'a>(desk: &'a Desk, name: &'a str) -> OfKubeflow<'a> {
+    OfKubeflow { desk, name, image: "jupyter" }
 }
 
 #[tokio::test]
@@ -123,7 +104,7 @@ async fn the_way_over_is_told_refused_or_gone_and_leads_back() -> Result<()> {
 async fn told_and_refused(stage: &Stage) -> Result<()> {
     let desk = &stage.desk;
     let _volumes = Volumes::new(desk, &[("data", "ReadWriteOnce")]).await?;
-    made_by_kubeflow(desk, "three").await?;
+    notebook(desk, "three").make().await?;
     board_of_kubeflow(desk, "board", "data", "").await?;
     runs(desk, "app=board").await?;
     let before = desk.stateful_set("three").await?.resource_version();
@@ -167,7 +148,7 @@ async fn over_and_back(stage: &Stage) -> Result<()> {
     let names = ["one", "two"];
     let mut pods = Vec::new();
     for name in names {
-        pods.push(made_by_kubeflow(desk, name).await?);
+        pods.push(notebook(desk, name).make().await?);
     }
 
     // Over.
@@ -181,7 +162,7 @@ async fn over_and_back(stage: &Stage) -> Result<()> {
     // Back: the pods go on, and Kubeflow's controller has its children again.
     own.stop().await?;
     for name in names {
-        pass_of_kubeflow(desk, name, "jupyter", 1).await?;
+        notebook(desk, name).pass(1).await?;
     }
     tokio::time::sleep(Duration::from_secs(3)).await;
     for (name, uid) in names.iter().zip(&pods) {
@@ -196,13 +177,13 @@ async fn over_and_back(stage: &Stage) -> Result<()> {
     assert_eq!((&set["now"], &set["pod"]), (&json!("kubeflow"), &json!("goesOn")));
 
     // It stops and starts them as before. An edit waits for that, since the strategy stays.
-    pass_of_kubeflow(desk, "one", "jupyter", 0).await?;
+    notebook(desk, "one").pass(0).await?;
     desk.is_gone::<Pod>("one-0").await?;
-    pass_of_kubeflow(desk, "one", "jupyter", 1).await?;
+    notebook(desk, "one").pass(1).await?;
     let started = desk.pod_after("one", &pods[0]).await?.uid().context("no uid")?;
     let edit = json!({"spec": {"template": {"spec": {"containers": [{"name": "two", "image": "newer"}]}}}});
     desk.change("two", edit).await?;
-    pass_of_kubeflow(desk, "two", "newer", 1).await?;
+    OfKubeflow { image: "newer", ..notebook(desk, "two") }.pass(1).await?;
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(desk.pod_uid("two").await?, pods[1]);
 
