@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use carrel_api::activity::Verdict;
-use carrel_api::notebook::Notebook;
+use carrel_api::notebook::{Condition, Notebook};
 use carrel_api::vocabulary::STOPPED;
 use carrel_tests::{Desk, within};
 use futures::future::try_join_all;
@@ -99,11 +99,19 @@ impl Busy {
 
     /// Waits until each says that it would start otherwise now, and so waits for a restart.
     pub(crate) async fn wait_for_a_restart(&self) -> Result<()> {
-        within(Duration::from_mins(3), "the condition RestartRequired of all", async || {
+        self.restart(|condition| condition.is_some_and(|condition| condition.status == "True")).await
+    }
+
+    /// Waits until none does.
+    pub(crate) async fn wait_for_no_restart(&self) -> Result<()> {
+        self.restart(|condition| condition.is_none()).await
+    }
+
+    async fn restart(&self, is_right: impl Fn(Option<&Condition>) -> bool) -> Result<()> {
+        within(Duration::from_mins(3), "the word of a restart at all", async || {
             for name in &self.names {
                 let status = self.desk.status(name).await?;
-                let condition = status.condition("RestartRequired").with_context(|| format!("{name}: {status:?}"))?;
-                ensure!(condition.status == "True", "{name}: {condition:?}");
+                ensure!(is_right(status.condition("RestartRequired")), "{name}: {status:?}");
             }
             Ok(())
         })

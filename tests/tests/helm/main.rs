@@ -53,6 +53,10 @@ async fn nobody_who_works_notices_an_upgrade_or_that_carrel_leaves() -> Result<(
     tokio::time::sleep(LIMIT).await;
     busy.is_untouched().await?;
 
+    release::rollback()?;
+    busy.wait_for_no_restart().await?;
+    busy.is_untouched().await?;
+
     release::uninstall()?;
     nothing_is_left_of_carrel()?;
     tokio::time::sleep(PROBE).await;

@@ -58,6 +58,11 @@ impl Release {
     }
 }
 
+/// Takes the last upgrade back.
+pub(crate) fn rollback() -> Result<()> {
+    helm(&["rollback", "carrel", "-n", NAMESPACE, "--wait", "--timeout=180s"]).map(drop)
+}
+
 /// Removes the release.
 pub(crate) fn uninstall() -> Result<()> {
     helm(&["uninstall", "carrel", "-n", NAMESPACE, "--wait", "--timeout=180s"]).map(drop)

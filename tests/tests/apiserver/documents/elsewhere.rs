@@ -21,6 +21,7 @@ pub(super) const ELSEWHERE: &[Elsewhere] = &[
     // Helm's test has a cluster of its own, where it installs, upgrades and removes the release.
     elsewhere("helm install", "xtask/src/demo/chart.rs", "--install"),
     elsewhere("helm upgrade", "tests/tests/helm/release.rs", "\"upgrade\""),
+    elsewhere("helm rollback", "tests/tests/helm/release.rs", "\"rollback\""),
     elsewhere("helm uninstall", "tests/tests/helm/release.rs", "\"uninstall\""),
     // Would take other tests' pods along.
     elsewhere(
