@@ -7,12 +7,13 @@ use tokio::time::Instant;
 
 use super::Settings;
 
-/// When this process first saw the lease as it stands now. The times in a Lease are another machine's clock and prove
-/// nothing; only that it did not change for its whole duration does.
+/// The lease as it stands now, of another. The times in a Lease are another machine's clock and prove nothing; only that it did
+/// not change for its whole duration since this process first saw it so does.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Observed {
     version: String,
-    since: Instant,
+    /// When that will have been.
+    pub(super) lapses: Instant,
 }
 
 /// What to do about the lease.
@@ -45,12 +46,12 @@ pub(super) fn judge(
         return (Step::Take, None);
     }
     let version = lease.metadata.resource_version.clone().unwrap_or_default();
-    let observed = observed.filter(|seen| seen.version == version).unwrap_or(Observed { version, since: now });
     let seconds = spec.and_then(|spec| spec.lease_duration_seconds).and_then(|s| u64::try_from(s).ok());
     // The holder's own duration counts, as it may run with other settings.
     let duration = seconds.map_or(settings.duration, Duration::from_secs).max(Duration::from_secs(1));
-    let lapsed = now.saturating_duration_since(observed.since) >= duration;
-    (if lapsed { Step::Take } else { Step::Wait }, Some(observed))
+    let first = Observed { version, lapses: now + duration };
+    let observed = observed.filter(|seen| seen.version == first.version).unwrap_or(first);
+    (if now >= observed.lapses { Step::Take } else { Step::Wait }, Some(observed))
 }
 
 #[cfg(test)]

@@ -144,9 +144,12 @@ impl Keeper {
                 info!(lease = self.settings.name, identity = self.settings.identity, leads, "leadership changed");
                 changed(leads);
             }
+            // Whoever waits looks again at the moment at which the lease lapses, and not up to a period later.
+            let lapses = self.observed.as_ref().map(|seen| seen.lapses).filter(|at| *at > Instant::now());
+            let next = lapses.map_or(started + period, |at| at.min(started + period));
             tokio::select! {
                 () = &mut end => return,
-                () = tokio::time::sleep_until(started + period) => {}
+                () = tokio::time::sleep_until(next) => {}
             }
         }
     }

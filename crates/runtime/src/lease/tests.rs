@@ -114,6 +114,21 @@ async fn who_can_not_renew_stops_writing_before_another_may_start() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_lease_is_taken_as_soon_as_it_lapses() {
+    let server = Server::default();
+    let spec = json!({"holderIdentity": "gone", "leaseDurationSeconds": 7});
+    server.state.lock().unwrap().lease = Some(json!({"metadata": {"name": "l", "resourceVersion": "1"}, "spec": spec}));
+    let (second, _task) = server.start("second");
+    after(6).await;
+    assert!(second.time_left().is_none());
+    after(2).await;
+    assert!(second.time_left().is_some(), "not at the next turn, which would be at 10 s");
+    after(30).await;
+    let asked = server.state.lock().unwrap().requests.len();
+    assert!(asked < 14, "{asked} requests");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_deaf_server_ends_the_claim_in_time_and_a_healed_one_brings_it_back() {
     let server = Server::default();
     let (mut claim, _task) = server.start("only");
