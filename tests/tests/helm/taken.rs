@@ -13,8 +13,8 @@ use crate::release::NAMESPACE;
 
 const NAME: &str = "taken";
 
-/// For JupyterLab to start.
-const START: Duration = Duration::from_mins(3);
+/// For pods to start, or to end.
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A Notebook of Kubeflow's.
 pub(crate) struct Taken {
@@ -30,7 +30,7 @@ impl Taken {
         let pod = OfKubeflow { desk: &desk, name: NAME, image: JUPYTER }.make().await?;
         let address = desk.service(NAME).await?.spec.and_then(|spec| spec.cluster_ip).context("no address")?;
         let server = Server::at(&format!("http://{address}/notebook/{}/{NAME}", desk.namespace));
-        server.wait_until_answers(START)?;
+        server.wait_until_answers(PATIENCE)?;
         Ok(Self { desk, server, pod })
     }
 
@@ -54,7 +54,7 @@ impl Taken {
     /// Without Carrel, Kubeflow's controller has its server again, and stops it as before.
     pub(crate) async fn goes_back(&self, work: &Kernel<'_>) -> Result<()> {
         kubectl(&["scale", "deployment/carrel", "-n", NAMESPACE, "--replicas=0", "--timeout=60s"])?;
-        within(START, "the end of Carrel's pods", async || {
+        within(PATIENCE, "the end of Carrel's pods", async || {
             let pods = kubectl(&["get", "pods", "-n", NAMESPACE, "-l", "app.kubernetes.io/name=carrel", "-o", "name"])?;
             ensure!(pods.is_empty(), "{pods}");
             Ok(())
