@@ -17,6 +17,9 @@ use crate::routing::RoutingArgs;
 use crate::volumes::VolumesArgs;
 use crate::why::WhyArgs;
 
+/// The name of the Lease, where nobody gave it another.
+pub(crate) const LEASE: &str = "carrel-controllers";
+
 /// Notebooks, volumes, TensorBoards and the teams that use them, as a service on any Kubernetes.
 #[derive(Debug, Parser)]
 #[command(version, about, long_about = None)]
@@ -100,10 +103,10 @@ pub(crate) struct ControllersArgs {
     pub(crate) lease_namespace: String,
 
     /// The name of the Lease.
-    #[arg(long, default_value = "carrel-controllers", value_parser = name)]
+    #[arg(long, default_value = LEASE, value_parser = name)]
     pub(crate) lease_name: String,
 
-    /// Seconds that the Lease is good for without a renewal. Another replica takes over within twice that.
+    /// Seconds that the Lease is good for without a renewal. Another replica takes over after it.
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(3..=3600), value_name = "SECONDS")]
     pub(crate) lease_duration: u64,
 

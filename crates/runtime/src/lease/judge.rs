@@ -19,13 +19,13 @@ pub(super) struct Observed {
 /// What to do about the lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// There is none: make it.
+    /// There is none, and nobody is known to hold it: make it.
     Create,
     /// It is ours: renew it.
     Renew,
     /// It is nobody's, or its holder let it lapse: take it.
     Take,
-    /// It is another's.
+    /// It is another's, or was when somebody deleted it.
     Wait,
 }
 
@@ -36,7 +36,11 @@ pub(super) fn judge(
     settings: &Settings,
     now: Instant,
 ) -> (Step, Option<Observed>) {
-    let Some(lease) = lease else { return (Step::Create, None) };
+    let Some(lease) = lease else {
+        // Its holder writes on until it sees that the lease is gone, and makes it anew.
+        let held = observed.filter(|seen| now < seen.lapses);
+        return (if held.is_some() { Step::Wait } else { Step::Create }, held);
+    };
     let spec = lease.spec.as_ref();
     let holder = spec.and_then(|spec| spec.holder_identity.as_deref()).unwrap_or_default();
     if holder == settings.identity {
@@ -92,5 +96,15 @@ mod tests {
         assert_eq!(step, Step::Wait, "it was renewed");
         assert_eq!(judge(Some(&lease("other", "2", 20)), renewed, &settings(), after(39)).0, Step::Wait);
         assert_eq!(judge(Some(&lease("other", "1", 20)), seen, &settings(), after(20)).0, Step::Take);
+    }
+
+    #[test]
+    fn a_lease_that_somebody_deletes_is_still_its_holders() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let (_, seen) = judge(Some(&lease("other", "1", 20)), None, &settings(), start);
+        let (step, seen) = judge(None, seen, &settings(), after(19));
+        assert_eq!(step, Step::Wait);
+        assert_eq!(judge(None, seen, &settings(), after(20)).0, Step::Create);
     }
 }

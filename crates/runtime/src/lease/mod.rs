@@ -124,13 +124,18 @@ impl Keeper {
     pub async fn run(&mut self, end: impl Future<Output = ()>, changed: impl Fn(bool)) {
         let mut end = std::pin::pin!(end);
         let period = self.settings.duration / 3;
+        // Another's lease is good from when this process first sees its last renewal, so to look late is to lead late. It
+        // takes a read of one object each second with the defaults, of which each waiting replica makes one.
+        let look = self.settings.duration / 15;
         let mut led = false;
         loop {
             let started = Instant::now();
             // An answer that takes longer than this comes too late to be worth anything.
+            let mut rest = look;
             match tokio::time::timeout(period, self.turn()).await {
                 Ok(Ok(true)) => {
                     self.held.send_replace(Held::Until(started + self.settings.duration * 2 / 3));
+                    rest = period;
                 }
                 Ok(Ok(false)) => {
                     self.held.send_replace(Held::No);
@@ -144,9 +149,9 @@ impl Keeper {
                 info!(lease = self.settings.name, identity = self.settings.identity, leads, "leadership changed");
                 changed(leads);
             }
-            // Whoever waits looks again at the moment at which the lease lapses, and not up to a period later.
+            // And again at the moment at which the lease lapses, not up to a look later.
             let lapses = self.observed.as_ref().map(|seen| seen.lapses).filter(|at| *at > Instant::now());
-            let next = lapses.map_or(started + period, |at| at.min(started + period));
+            let next = lapses.map_or(started + rest, |at| at.min(started + rest));
             tokio::select! {
                 () = &mut end => return,
                 () = tokio::time::sleep_until(next) => {}

@@ -65,18 +65,22 @@ impl Server {
         state.lease.as_ref().map_or("", |lease| lease["spec"]["holderIdentity"].as_str().unwrap()).to_owned()
     }
 
-    fn keeper(&self, identity: &str) -> (Keeper, Claim) {
+    fn keeper(&self, identity: &str, seconds: u64) -> (Keeper, Claim) {
         let settings = Settings {
             namespace: "n".into(),
             name: "l".into(),
             identity: identity.into(),
-            duration: Duration::from_secs(15),
+            duration: Duration::from_secs(seconds),
         };
         Keeper::new(self.client(), settings)
     }
 
     fn start(&self, identity: &str) -> (Claim, tokio::task::JoinHandle<()>) {
-        let (mut keeper, claim) = self.keeper(identity);
+        self.start_with(identity, 15)
+    }
+
+    fn start_with(&self, identity: &str, seconds: u64) -> (Claim, tokio::task::JoinHandle<()>) {
+        let (mut keeper, claim) = self.keeper(identity, seconds);
         (claim, tokio::spawn(async move { keeper.run(std::future::pending(), |_| ()).await }))
     }
 }
@@ -118,14 +122,45 @@ async fn a_lease_is_taken_as_soon_as_it_lapses() {
     let server = Server::default();
     let spec = json!({"holderIdentity": "gone", "leaseDurationSeconds": 7});
     server.state.lock().unwrap().lease = Some(json!({"metadata": {"name": "l", "resourceVersion": "1"}, "spec": spec}));
-    let (second, _task) = server.start("second");
+    let (second, _task) = server.start_with("second", 60);
     after(6).await;
     assert!(second.time_left().is_none());
-    after(2).await;
-    assert!(second.time_left().is_some(), "not at the next turn, which would be at 10 s");
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert!(second.time_left().is_some(), "not at the next look, which would be at 8 s");
     after(30).await;
     let asked = server.state.lock().unwrap().requests.len();
-    assert!(asked < 14, "{asked} requests");
+    assert_eq!(asked, 2 + 2 + 1, "looks at 0 and 4 s, one to take it at 7 s and the taking, and the renewal at 27 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_leads_a_second_after_the_lease_of_one_that_ends_right_after_a_renewal() {
+    let server = Server::default();
+    let (_, ended) = server.start("first");
+    after(4).await;
+    let (second, _task) = server.start("second");
+    tokio::time::sleep(Duration::from_millis(6500)).await;
+    // Half a second after its renewal at 10 s.
+    ended.abort();
+    after(14).await;
+    assert!(second.time_left().is_none(), "the lease is good until 25 s");
+    after(2).await;
+    assert!(second.time_left().is_some(), "however its renewals and the looks at it fall");
+    assert_eq!(server.holder(), "second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_somebody_deletes_makes_no_second_leader() {
+    let server = Server::default();
+    let (first, _a) = server.start("first");
+    after(1).await;
+    let (second, _b) = server.start("second");
+    after(1).await;
+    server.state.lock().unwrap().lease = None;
+    for _ in 0..30 {
+        assert!(first.time_left().is_some() && second.time_left().is_none());
+        after(1).await;
+    }
+    assert_eq!(server.holder(), "first", "it made it anew");
 }
 
 #[tokio::test(start_paused = true)]
@@ -145,7 +180,7 @@ async fn a_deaf_server_ends_the_claim_in_time_and_a_healed_one_brings_it_back() 
 #[tokio::test(start_paused = true)]
 async fn who_leaves_gives_it_up_at_once() {
     let server = Server::default();
-    let (mut first, claim) = server.keeper("first");
+    let (mut first, claim) = server.keeper("first", 15);
     first.run(after(1), |_| ()).await;
     assert!(claim.time_left().is_some());
     first.release().await;
