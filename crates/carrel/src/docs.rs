@@ -9,14 +9,16 @@ use carrel_runtime::lease::Claim;
 use carrel_runtime::metrics::Metrics;
 use carrel_server::life::Counts;
 
+use crate::printed::print_bytes;
+
 /// Prints each CRD as a YAML document.
 pub(crate) fn crds() -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = Vec::new();
     for crd in carrel_api::crds() {
         let text = serde_saphyr::to_string(&crd).map_err(io::Error::other)?;
         writeln!(out, "---\n{}", text.trim_end())?;
     }
-    Ok(())
+    print_bytes(&out)
 }
 
 const REASONS_HEAD: &str = "\
@@ -49,7 +51,7 @@ pub(crate) fn metrics() -> io::Result<()> {
     Counts::registered(&all, &Claim::always()).sample();
     all.sample();
     let text = all.text().map_err(io::Error::other)?;
-    let mut out = io::stdout().lock();
+    let mut out = Vec::new();
     out.write_all(METRICS_HEAD.as_bytes())?;
     for (name, type_, help) in families(&text) {
         let line =
@@ -64,7 +66,7 @@ pub(crate) fn metrics() -> io::Result<()> {
         let suffix = if type_ == "counter" { "_total" } else { "" };
         writeln!(out, "| `{name}{suffix}` | {type_} | {} | {help} |", labels.join(", "))?;
     }
-    Ok(())
+    print_bytes(&out)
 }
 
 /// Each metric with its type and what it is, as the text says.
@@ -98,7 +100,7 @@ as large as asked. The condition `Resized` is there only while it is not, and ha
 
 /// Prints the page of reasons.
 pub(crate) fn reasons() -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = Vec::new();
     let mut table = |head: &str, reasons: Vec<(&str, &str)>| {
         writeln!(out, "{head}\n| reason | what it means, and what helps |\n|---|---|")?;
         reasons.into_iter().try_for_each(|(reason, sentence)| writeln!(out, "| `{reason}` | {sentence} |"))
@@ -108,5 +110,6 @@ pub(crate) fn reasons() -> io::Result<()> {
     let of_stops = StopCause::ALL.iter().map(|cause| (cause.as_str(), cause.sentence()));
     table(REASONS_OF_STOPS, of_stops.collect())?;
     let of_volumes = volume_request::Reason::ALL.iter().map(|reason| (reason.as_str(), reason.sentence()));
-    table(REASONS_OF_VOLUMES, of_volumes.collect())
+    table(REASONS_OF_VOLUMES, of_volumes.collect())?;
+    print_bytes(&out)
 }

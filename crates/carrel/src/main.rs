@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            eprintln!("carrel: {problem}");
+            printed::say(&format!("carrel: {problem}"));
             ExitCode::FAILURE
         }
     }
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
 /// Its findings are told apart from that there are none.
 fn diagnose(args: &DoctorArgs) -> ExitCode {
     doctor::run(args).unwrap_or_else(|problem| {
-        eprintln!("carrel: {problem}");
+        printed::say(&format!("carrel: {problem}"));
         ExitCode::from(doctor::BLIND)
     })
 }

@@ -38,8 +38,13 @@ pub(crate) fn print_list<T: Serialize>(
         Form::Table => table(rows),
     };
     print(&printed)?;
-    eprintln!("{sum}");
+    say(sum);
     Ok(())
+}
+
+/// Says something beside what is printed. That nobody listens is no failure.
+pub(crate) fn say(words: &str) {
+    let _ = writeln!(io::stderr(), "{words}");
 }
 
 /// Lines in columns, each as wide as its widest cell.
@@ -67,7 +72,12 @@ pub(crate) fn csv(lines: &[Vec<String>]) -> String {
 
 /// Prints to standard output. That nobody reads on is no failure.
 pub(crate) fn print(text: &str) -> io::Result<()> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
+    print_bytes(text.as_bytes())
+}
+
+/// The same of what was written as bytes.
+pub(crate) fn print_bytes(text: &[u8]) -> io::Result<()> {
+    match io::stdout().lock().write_all(text) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::args::name;
 use crate::history::{HistoryError, Span, gaps, read};
-use crate::printed::{Output, columns, csv, line, print};
+use crate::printed::{Output, columns, csv, line, print, say};
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
@@ -67,9 +67,9 @@ pub(crate) fn run(args: &ReportArgs) -> Result<(), ReportError> {
     };
     print(&printed)?;
     // Beside the report, so that what reads it has nothing else in it.
-    eprintln!("From {:.0} to {:.0}, in hours; of memory, GiB times hours", told.from, told.to);
+    say(&format!("From {:.0} to {:.0}, in hours; of memory, GiB times hours", told.from, told.to));
     if let Some(gaps) = gaps(report.without_start, told.history.unreadable) {
-        eprintln!("carrel: {gaps}");
+        say(&format!("carrel: {gaps}"));
     }
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! The roles that Carrel's account needs, made of the rights that stand beside the code.
 
-use std::io::{self, Write};
+use std::io;
 
 use carrel_runtime::rights::Right;
 use carrel_runtime::{bounds, claims, hearing, lease, notice};
+
+use crate::printed;
 
 /// Its namespace, role and account, as the manifests name them.
 const NAMESPACE: &str = "carrel-system";
@@ -35,9 +37,8 @@ pub(crate) fn at_home() -> &'static [Right] {
 
 /// Prints the ClusterRole and the Role as YAML documents, with the reason of each rule above it.
 pub(crate) fn print() -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    write!(out, "{}", role("ClusterRole", None, &everywhere().concat()))?;
-    write!(out, "---\n{}", role("Role", Some(NAMESPACE), at_home()))
+    let (cluster, home) = (role("ClusterRole", None, &everywhere().concat()), role("Role", Some(NAMESPACE), at_home()));
+    printed::print(&format!("{cluster}---\n{home}"))
 }
 
 /// So many columns has a line of a comment.

@@ -19,7 +19,7 @@ use crate::activity::ActivityArgs;
 use crate::args::name;
 use crate::client::ClusterArgs;
 use crate::history::{Span, gaps, read};
-use crate::printed::{Output, columns, csv, print};
+use crate::printed::{Output, columns, csv, print, say};
 
 /// How far ahead is looked.
 const AHEAD: TimeSpan = TimeSpan::from_hours(7 * 24);
@@ -83,9 +83,9 @@ pub(super) async fn run(args: &SimulateArgs) -> Result<(), PolicyError> {
     };
     print(&printed(&tried, args.output)?)?;
     // Beside the list, so that what reads the list has nothing else in it.
-    eprintln!("{}", sum(&tried));
+    say(&sum(&tried));
     if let Some(gaps) = gaps {
-        eprintln!("carrel: {gaps}");
+        say(&format!("carrel: {gaps}"));
     }
     Ok(())
 }

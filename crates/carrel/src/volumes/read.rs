@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::{Client, ResourceExt};
 
 use crate::pages::{ReadError, is_missing, of_namespace as pages};
+use crate::printed::say;
 
 /// What was read.
 #[derive(Debug, Default)]
@@ -39,7 +40,7 @@ pub(super) async fn read(client: &Client, namespace: Option<&str>) -> Result<Fou
         Ok(()) => found.requests = Some(requests),
         // A cluster without Carrel has claims too.
         Err(ReadError::Failed { source, .. }) if is_missing(&source) => found.requests = Some(HashMap::new()),
-        Err(error @ ReadError::Forbidden { .. }) => eprintln!("carrel: {error}. Going on without"),
+        Err(error @ ReadError::Forbidden { .. }) => say(&format!("carrel: {error}. Going on without")),
         Err(error) => return Err(error),
     }
     Ok(found)
