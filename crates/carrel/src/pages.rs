@@ -14,7 +14,7 @@ const PAGE: u32 = 500;
 /// Something can't be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
-    #[error("not allowed to list {kind} of {place}: {message}; give --namespace, or ask the cluster's admin")]
+    #[error("not allowed to list {kind} of {place}: {message}; {}", hint(.place))]
     Forbidden { kind: String, place: String, message: String },
     #[error("can't list {kind} of {place}: {source}")]
     Failed { kind: String, place: String, source: Box<kube::Error> },
@@ -33,9 +33,17 @@ pub(crate) fn is_served(read: Result<(), ReadError>) -> Result<bool, ReadError> 
     }
 }
 
+/// Where nobody named a namespace.
+const EVERYWHERE: &str = "all namespaces";
+
 /// How a place is called.
 pub(crate) fn place(namespace: Option<&str>) -> String {
-    namespace.map_or("all namespaces".to_owned(), |name| format!("the namespace {name}"))
+    namespace.map_or(EVERYWHERE.to_owned(), |name| format!("the namespace {name}"))
+}
+
+/// What helps who may not read.
+fn hint(place: &str) -> &'static str {
+    if place == EVERYWHERE { "give --namespace, or ask the cluster's admin" } else { "ask the cluster's admin" }
 }
 
 /// Reads all objects of a kind, of one namespace or of all.

@@ -8,8 +8,8 @@ use super::target::Target;
 pub(super) struct Seen {
     /// Whether the namespace is there; absent where that can't be read.
     pub(super) namespace: Option<bool>,
-    /// The names of the kind in the namespace.
-    pub(super) names: Vec<String>,
+    /// The names of the kind in the namespace; absent where they can't be read.
+    pub(super) names: Option<Vec<String>>,
     /// Other namespaces that have one of this name.
     pub(super) elsewhere: Vec<String>,
     /// Other kinds that have one of this name in the namespace.
@@ -28,12 +28,12 @@ pub(super) fn sentence(target: &Target, namespace: &str, seen: &Seen) -> String 
         return format!("there is no namespace {namespace}, and so no {target} in it{}", elsewhere(seen));
     }
     let mut text = format!("there is no {target} in the namespace {namespace}");
-    let near = near(&target.name, &seen.names);
+    let near = near(&target.name, seen.names.as_deref().unwrap_or_default());
     if let [first, ..] = seen.other_kinds.as_slice() {
         let _ = write!(text, ", but a {first} of that name: --kind {}", first.to_lowercase());
     } else if !near.is_empty() {
         let _ = write!(text, "; there is {}", near.join(", "));
-    } else if seen.names.is_empty() {
+    } else if seen.names.as_ref().is_some_and(Vec::is_empty) {
         let _ = write!(text, ", nor any other {}", target.kind.as_str());
     }
     text + &elsewhere(seen)
@@ -71,7 +71,7 @@ mod tests {
 
     fn seen(names: &[&str], elsewhere: &[&str]) -> Seen {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        Seen { namespace: Some(true), names: owned(names), elsewhere: owned(elsewhere), other_kinds: Vec::new() }
+        Seen { namespace: Some(true), names: Some(owned(names)), elsewhere: owned(elsewhere), other_kinds: Vec::new() }
     }
 
     #[test]
@@ -79,6 +79,8 @@ mod tests {
         let said = of("irsi", &seen(&["zebra", "iris", "my-irsi-2"], &[]));
         assert_eq!(said, "there is no Notebook irsi in the namespace team-a; there is iris, my-irsi-2");
         assert_eq!(of("irsi", &seen(&["zebra"], &[])), "there is no Notebook irsi in the namespace team-a");
+        let unread = Seen { names: None, ..seen(&[], &[]) };
+        assert_eq!(of("irsi", &unread), "there is no Notebook irsi in the namespace team-a");
         let said = of("iris", &seen(&[], &["team-b"]));
         let expected = "there is no Notebook iris in the namespace team-a, nor any other Notebook; \
             the namespace team-b has one: -n team-b";

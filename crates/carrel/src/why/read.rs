@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use carrel_api::vocabulary::server_of;
-use futures::future::{join, join_all};
+use futures::future::join_all;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::{Event, Namespace, PersistentVolumeClaim, Pod};
@@ -48,8 +48,10 @@ pub(super) async fn read(client: &Client, target: &Target, namespace: &str) -> R
     // Of children by their kind and name: those that are gone left Events too.
     let mut family: BTreeSet<(String, String)> = [(target.kind.as_str().to_owned(), target.name.clone())].into();
     if target.kind != Kind::VolumeRequest {
-        let (workloads, pods) = join(workloads(client, &found), pods(client, &found)).await;
-        family.extend(found.or_say(workloads).unwrap_or_default());
+        let workloads = workloads(client, &found).await;
+        let Workloads { family: more, makers } = found.or_say(workloads).unwrap_or_default();
+        family.extend(more);
+        let pods = pods(client, &found, &makers).await;
         found.pods = found.or_say(pods).unwrap_or_default();
         family.extend(found.pods.iter().map(|pod| ("Pod".to_owned(), pod.name_any())));
     }
@@ -106,7 +108,7 @@ async fn missing(client: &Client, target: &Target, namespace: &str) -> WhyError 
             let plural = format!("{}.{}", resource.plural, resource.group);
             return WhyError::NoKind { kind: kind.as_str(), plural };
         }
-        listed => listed.map(|list| list.iter().map(ResourceExt::name_any).collect()).unwrap_or_default(),
+        listed => listed.ok().map(|list| list.iter().map(ResourceExt::name_any).collect()),
     };
     let everywhere: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
     let of_name = ListParams::default().fields(&format!("metadata.name={name}"));
@@ -123,20 +125,30 @@ async fn missing(client: &Client, target: &Target, namespace: &str) -> WhyError 
     WhyError::Missing(sentence(target, namespace, &Seen { namespace: is_there, names, elsewhere, other_kinds }))
 }
 
-/// The StatefulSet of a Notebook and its pod, or the Deployment of another server and its ReplicaSets: kinds and names.
-async fn workloads(client: &Client, found: &Found) -> Result<Vec<(String, String)>, ReadError> {
+/// The StatefulSet of a Notebook and its pod, or the Deployment of another server and its ReplicaSets.
+#[derive(Debug, Default)]
+struct Workloads {
+    /// Kinds and names.
+    family: Vec<(String, String)>,
+    /// The uids of those that make pods.
+    makers: Vec<String>,
+}
+
+async fn workloads(client: &Client, found: &Found) -> Result<Workloads, ReadError> {
     let uid = found.object.uid().unwrap_or_default();
     let word = |kind: &str, name: String| (kind.to_owned(), name);
     if found.target.kind == Kind::Notebook {
         let sets = owned::<StatefulSet>(client, &found.namespace, &[uid]).await?;
         let names = sets.iter().map(ResourceExt::name_any);
-        return Ok(names.flat_map(|name| [word("Pod", format!("{name}-0")), word("StatefulSet", name)]).collect());
+        let family = names.flat_map(|name| [word("Pod", format!("{name}-0")), word("StatefulSet", name)]).collect();
+        return Ok(Workloads { family, makers: sets.iter().filter_map(ResourceExt::uid).collect() });
     }
     let deployments = owned::<Deployment>(client, &found.namespace, &[uid]).await?;
     let uids: Vec<_> = deployments.iter().filter_map(ResourceExt::uid).collect();
     let sets = owned::<ReplicaSet>(client, &found.namespace, &uids).await?;
     let deployments = deployments.iter().map(|one| word("Deployment", one.name_any()));
-    Ok(deployments.chain(sets.iter().map(|one| word("ReplicaSet", one.name_any()))).collect())
+    let family = deployments.chain(sets.iter().map(|one| word("ReplicaSet", one.name_any()))).collect();
+    Ok(Workloads { family, makers: sets.iter().filter_map(ResourceExt::uid).collect() })
 }
 
 /// The objects of a kind that one of these owns.
@@ -152,11 +164,13 @@ where
     Ok(all.items.into_iter().filter(is_owned).collect())
 }
 
-async fn pods(client: &Client, found: &Found) -> Result<Vec<Pod>, ReadError> {
+/// Its pods: those with its mark, and those of its children that have none yet, as Kubeflow made them.
+async fn pods(client: &Client, found: &Found, makers: &[String]) -> Result<Vec<Pod>, ReadError> {
     let whose = (found.target.kind.as_str(), found.target.name.as_str());
     let mut pods = Vec::new();
     let each = |pod: Pod| {
-        if server_of(pod.labels(), pod.annotations()) == Some(whose) {
+        let is_made = pod.owner_references().iter().any(|owner| makers.contains(&owner.uid));
+        if is_made || server_of(pod.labels(), pod.annotations()) == Some(whose) {
             pods.push(pod);
         }
     };
