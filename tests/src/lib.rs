@@ -22,7 +22,7 @@ pub use blocked::Blocked;
 pub use controllers::Controllers;
 pub use desk::Desk;
 pub use foreign::{install, remove};
-pub use kubeflow::OfKubeflow;
+pub use kubeflow::{OfKubeflow, owned_by, virtual_service};
 pub use listener::Listener;
 pub use policy::{Policy, policies};
 pub use stand_in::{ASKING, Says, StandIn};

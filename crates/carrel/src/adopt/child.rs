@@ -15,15 +15,31 @@ pub(super) fn live<K: Resource<DynamicType = ()>>(all: &ByKey<K>, key: &Key, own
     Live::of(all.get(key).cloned(), owner)
 }
 
-/// Whose it is. The mark is what Carrel writes on each apply, and what Kubeflow's controllers take away.
-pub(super) fn now<K: ResourceExt>(child: &Live<K>) -> Now {
+/// The fields of a route's `spec` that Carrel writes, as `managedFields` names them.
+const ROUTE_FIELDS: [&str; 3] = ["f:hosts", "f:gateways", "f:http"];
+
+/// As whom Kubeflow's controllers write: they name no manager, so it is the name of their binary.
+const KUBEFLOW: &str = "manager";
+
+/// Whose it is. The mark is what Carrel writes on each apply, and what Kubeflow's controllers take away, but from a route: of
+/// that they write the `spec` alone, and only whose its fields are tells.
+fn now<K: ResourceExt>(child: &Live<K>, is_route: bool) -> Now {
     match child {
         Live::Missing => Now::None,
         Live::Leaving => Now::Leaving,
         Live::Foreign { owner } => Now::Other(owner.clone()),
+        Live::Ours(object) if is_route && is_rewritten(object.as_ref()) => Now::Kubeflow,
         Live::Ours(object) if object.annotations().contains_key(APPLIED) => Now::Carrel,
         Live::Ours(_) => Now::Kubeflow,
     }
+}
+
+/// Whether Kubeflow's controller wrote a route since it was last applied: an apply takes the fields from all others. What others
+/// add to a rule is theirs, and Carrel leaves it.
+fn is_rewritten(route: &impl ResourceExt) -> bool {
+    let theirs = route.managed_fields().iter().filter(|entry| entry.manager.as_deref() == Some(KUBEFLOW));
+    let specs = theirs.filter_map(|entry| entry.fields_v1.as_ref()?.0.get("f:spec"));
+    specs.into_iter().any(|spec| ROUTE_FIELDS.iter().any(|field| spec.get(field).is_some()))
 }
 
 /// What becomes of a child that Carrel wants.
@@ -49,7 +65,7 @@ pub(super) struct Server<'a> {
 impl Server<'_> {
     /// The row of a child that Carrel wants.
     pub(super) fn wants<K: ResourceExt>(&self, child: Child, live: &Live<K>) -> Row {
-        let now = now(live);
+        let now = now(live, child.is_route());
         let becomes = match self.passed_over {
             Some(fate) if now != Now::Carrel => fate.clone(),
             _ => fate(&now),
@@ -64,7 +80,7 @@ impl Server<'_> {
         object: Option<&Arc<K>>,
         why: String,
     ) -> Option<Row> {
-        let now = now(&Live::of(object.cloned(), self.owner));
+        let now = now(&Live::of(object.cloned(), self.owner), child.is_route());
         (now == Now::Kubeflow).then(|| self.row(child, now, Fate::Stays(why)))
     }
 

@@ -10,14 +10,15 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams};
-use xtask::cluster::Nodes;
+use xtask::cluster::{Foreign, Nodes};
 
 use super::*;
 use crate::companions::Volumes;
 use crate::companions::takeover::{board_of_kubeflow, runs};
 use crate::outsiders::Own;
 
-/// A cluster of the test's own, where no other test's stand-in for Kubeflow's controllers is in the way, and a namespace in it.
+/// A cluster of the test's own, where no other test's stand-in for Kubeflow's controllers is in the way, with Istio's kind, and
+/// a namespace in it.
 struct Stage {
     desk: Desk,
     own: Own,
@@ -29,6 +30,9 @@ impl Stage {
         for crd in carrel_api::crds() {
             own.apply(&crd)?;
         }
+        own.0.install(Foreign::Istio, true)?;
+        // As an admin sets it, for `carrel adopt` to read; the controllers run outside and get it as an argument.
+        own.kubectl(&["-n", "carrel-system", "create", "configmap", "carrel", "--from-literal=CARREL_ROUTING=istio"])?;
         let client = carrel_tests::client(own.0.kubeconfig()).await?;
         let namespace = "team".to_owned();
         own.kubectl(&["create", "namespace", &namespace])?;
@@ -58,7 +62,21 @@ impl Stage {
     }
 
     fn controllers(&self) -> Result<Controllers> {
-        Controllers::start(&self.own.0.carrel_kubeconfig(), &[])
+        Controllers::start(&self.own.0.carrel_kubeconfig(), &["--routing=istio"])
+    }
+
+    /// The VirtualService of a Notebook.
+    fn route(&self, name: &str) -> Result<Value> {
+        let (namespace, name) = (&self.desk.namespace, format!("notebook-{}-{name}", self.desk.namespace));
+        Ok(serde_json::from_str(&self.own.kubectl(&[
+            "-n",
+            namespace,
+            "get",
+            "virtualservice",
+            &name,
+            "-o",
+            "json",
+        ])?)?)
     }
 
     /// Goes along with a takeover that begins after. The rows at its end, and the controllers that did it.
@@ -147,22 +165,28 @@ async fn over_and_back(stage: &Stage) -> Result<()> {
     let desk = &stage.desk;
     let names = ["one", "two"];
     let mut pods = Vec::new();
+    let mut routes = Vec::new();
     for name in names {
         pods.push(notebook(desk, name).make().await?);
+        routes.push(notebook(desk, name).route().await?["metadata"]["uid"].clone());
     }
 
     // Over.
     let (rows, own) = stage.taken_over()?;
-    assert!(rows.len() == 4 && rows.iter().all(|row| row["now"] == "carrel"), "{rows:?}");
-    for (name, uid) in names.iter().zip(&pods) {
+    assert!(rows.len() == 6 && rows.iter().all(|row| row["now"] == "carrel"), "{rows:?}");
+    let is_carrels = |route: &Value| route["spec"]["http"][0]["timeout"].is_null();
+    for ((name, uid), route) in names.iter().zip(&pods).zip(&routes) {
         assert_eq!(desk.pod_uid(name).await?, *uid);
         assert!(desk.stateful_set(name).await?.annotations().contains_key("carrel.dev/applied"));
+        let now = stage.route(name)?;
+        assert!(now["metadata"]["uid"] == *route && is_carrels(&now), "{now}");
     }
 
     // Back: the pods go on, and Kubeflow's controller has its children again.
     own.stop().await?;
     for name in names {
         notebook(desk, name).pass(1).await?;
+        notebook(desk, name).route().await?;
     }
     tokio::time::sleep(Duration::from_secs(3)).await;
     for (name, uid) in names.iter().zip(&pods) {
@@ -175,6 +199,15 @@ async fn over_and_back(stage: &Stage) -> Result<()> {
     let rows = stage.told()?;
     let set = row(&rows, "StatefulSet", "one");
     assert_eq!((&set["now"], &set["pod"]), (&json!("kubeflow"), &json!("goesOn")));
+    // It keeps Carrel's labels and annotations, of which Kubeflow's controller takes no notice.
+    let name = format!("notebook-{}-one", desk.namespace);
+    let route = row(&rows, "VirtualService", &name);
+    assert_eq!(
+        (&route["now"], &route["becomes"]),
+        (&json!("kubeflow"), &json!("takenOver")),
+        "{}",
+        stage.route("one")?
+    );
 
     // It stops and starts them as before. An edit waits for that, since the strategy stays.
     notebook(desk, "one").pass(0).await?;
@@ -192,5 +225,7 @@ async fn over_and_back(stage: &Stage) -> Result<()> {
     assert!(rows.iter().all(|row| row["now"] == "carrel"), "{rows:?}");
     assert_eq!(desk.pod_uid("one").await?, started);
     assert_eq!(desk.pod_uid("two").await?, pods[1], "what its owner asked for before is no edit");
+    let now = stage.route("one")?;
+    assert!(now["metadata"]["uid"] == routes[0] && is_carrels(&now), "{now}");
     own.stop().await.map(drop)
 }

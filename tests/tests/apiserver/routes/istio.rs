@@ -4,11 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use carrel_tests::{Audit, Controllers, Desk, eventually, given};
+use carrel_tests::{Audit, Controllers, Desk, eventually, given, owned_by, virtual_service};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::{HEADERS, REWRITE, becomes, is_gone, istio, notebook, owned_by, route, routed, routes, told};
+use super::{HEADERS, REWRITE, becomes, is_gone, istio, notebook, route, routed, routes, told};
 
 const KIND: &str = "VirtualService";
 
@@ -101,25 +101,6 @@ async fn what_is_wrong_with_a_route_is_told_and_stops_nothing_else() -> Result<(
     Ok(())
 }
 
-/// The VirtualService that Kubeflow's controller makes for a Notebook, by its rules.
-fn of_kubeflow(desk: &Desk, notebook: &str, owner: &Value) -> Value {
-    let prefix = format!("/notebook/{}/{notebook}/", desk.namespace);
-    json!({
-        "apiVersion": "networking.istio.io/v1alpha3", "kind": KIND,
-        "metadata": {"name": name(desk, notebook), "ownerReferences": owner},
-        "spec": {
-            "hosts": ["*"], "gateways": ["kubeflow/kubeflow-gateway"],
-            // Releases up to 1.3 had a timeout.
-            "http": [{
-                "match": [{"uri": {"prefix": prefix}}], "rewrite": {"uri": prefix}, "timeout": "300s",
-                "headers": {"request": {"set": {}}},
-                "route": [{"destination": {
-                    "host": format!("{notebook}.{}.svc.cluster.local", desk.namespace), "port": {"number": 80}}}],
-            }],
-        },
-    })
-}
-
 #[tokio::test]
 async fn one_of_kubeflows_is_taken_over_and_one_of_a_strangers_left_alone() -> Result<()> {
     let mut desk = istio(&[]).await?;
@@ -127,8 +108,8 @@ async fn one_of_kubeflows_is_taken_over_and_one_of_a_strangers_left_alone() -> R
     notebook(&desk, "old", &json!({})).await?;
     notebook(&desk, "mine", &json!({})).await?;
     let owner = owned_by(&desk, "old").await?;
-    let old = desk.create(&of_kubeflow(&desk, "old", &owner).to_string()).await?;
-    let theirs = desk.create(&of_kubeflow(&desk, "mine", &json!([])).to_string()).await?;
+    let old = desk.create(&virtual_service(&desk, "old", &owner).to_string()).await?;
+    let theirs = desk.create(&virtual_service(&desk, "mine", &json!([])).to_string()).await?;
     desk.restart_with(&["--routing=istio"]).await?;
 
     let found = becomes(&desk, KIND, &name(&desk, "old"), |found| {
@@ -165,7 +146,7 @@ async fn routes_go_with_their_setting_and_nobody_elses_do() -> Result<()> {
     notebook(&desk, "one", &json!({})).await?;
     route(&desk, KIND, &name(&desk, "one")).await?;
     // A stranger's, with the label by which watches select.
-    let mut stranger = of_kubeflow(&desk, "stranger", &json!([]));
+    let mut stranger = virtual_service(&desk, "stranger", &json!([]));
     stranger["metadata"]["labels"] = json!({"app.kubernetes.io/managed-by": "carrel"});
     desk.create(&stranger.to_string()).await?;
 

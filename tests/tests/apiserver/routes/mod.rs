@@ -5,7 +5,7 @@ mod ingress;
 mod istio;
 
 use anyhow::{Context, Result, ensure};
-use carrel_api::notebook::{Condition, Notebook};
+use carrel_api::notebook::Condition;
 use carrel_tests::{Desk, eventually, install};
 use kube::api::{Api, DeleteParams, DynamicObject};
 use kube::core::{ApiResource, GroupVersionKind};
@@ -26,19 +26,23 @@ pub(crate) async fn istio(arguments: &[&str]) -> Result<Desk> {
     Desk::with(&[&["--routing=istio"], arguments].concat()).await
 }
 
-/// The namespace's routes of a kind.
-fn routes(desk: &Desk, kind: &str) -> Api<DynamicObject> {
+/// A kind of route, in the version that its tests read.
+fn resource(kind: &str) -> ApiResource {
     let (group, version) = match kind {
         "VirtualService" => ("networking.istio.io", "v1"),
         "HTTPRoute" => ("gateway.networking.k8s.io", "v1"),
         _ => ("networking.k8s.io", "v1"),
     };
-    let resource = match kind {
+    let plural = match kind {
         "Ingress" => "ingresses".to_owned(),
         other => format!("{}s", other.to_lowercase()),
     };
-    let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), &resource);
-    Api::namespaced_with(desk.client.clone(), &desk.namespace, &resource)
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), &plural)
+}
+
+/// The namespace's routes of a kind.
+fn routes(desk: &Desk, kind: &str) -> Api<DynamicObject> {
+    Api::namespaced_with(desk.client.clone(), &desk.namespace, &resource(kind))
 }
 
 /// A route, when it is there.
@@ -95,8 +99,8 @@ async fn notebook(desk: &Desk, name: &str, annotations: &Value) -> Result<()> {
 
 /// A stranger's route that a Notebook's would be called like is told and left alone, and made once it goes.
 async fn is_left_alone(desk: &Desk, kind: &str, spec: &Value) -> Result<()> {
-    let api_version = if kind == "Ingress" { "networking.k8s.io/v1" } else { "gateway.networking.k8s.io/v1" };
-    let theirs = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": "mine"}, "spec": spec});
+    let theirs =
+        json!({"apiVersion": resource(kind).api_version, "kind": kind, "metadata": {"name": "mine"}, "spec": spec});
     let theirs = desk.create(&theirs.to_string()).await?;
     notebook(desk, "mine", &json!({})).await?;
     let said = told(desk, "mine", "NameTaken").await?;
@@ -106,11 +110,4 @@ async fn is_left_alone(desk: &Desk, kind: &str, spec: &Value) -> Result<()> {
     assert_eq!(found["metadata"]["resourceVersion"], theirs["metadata"]["resourceVersion"]);
     routes(desk, kind).delete("mine", &DeleteParams::default()).await?;
     told(desk, "mine", "Routed").await.map(drop)
-}
-
-/// An owner reference to a Notebook, as another controller writes it.
-async fn owned_by(desk: &Desk, name: &str) -> Result<Value> {
-    let uid = desk.api::<Notebook>().get(name).await?.metadata.uid.context("no uid")?;
-    Ok(json!([{"apiVersion": "kubeflow.org/v1beta1", "kind": "Notebook", "name": name, "uid": uid,
-        "controller": true, "blockOwnerDeletion": true}]))
 }
