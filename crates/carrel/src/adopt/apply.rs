@@ -6,16 +6,19 @@ use carrel_notebook::observe::pod_name;
 use carrel_runtime::Key;
 use jiff::Timestamp;
 use kube::Client;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::chosen::Chosen;
-use super::pods::{Pods, changes, note, replaced};
+use super::pods::{Changes, Pods, changes, note, replaced};
 use super::progress::progress;
 use super::read::{Found, read};
 use super::rows::{PodFate, Row, rows};
 use super::{AdoptArgs, AdoptError};
 use crate::doctor::finding::{Finding, Level};
-use crate::doctor::{leader, read as controllers};
+use crate::doctor::leader;
+use crate::doctor::read::controllers;
+use crate::pages::ReadError;
+use crate::printed::say;
 
 /// Between two looks, at least.
 const PERIOD: Duration = Duration::from_secs(2);
@@ -32,43 +35,78 @@ pub(super) struct Outcome {
     pub(super) problems: Vec<String>,
 }
 
+/// What one look saw.
+struct Looked {
+    found: Found,
+    /// How the controllers are set: they may be installed only now.
+    chosen: Chosen,
+    /// Why none of them leads, if so.
+    leader: Result<(), Finding>,
+}
+
+impl Looked {
+    async fn at(client: &Client, args: &AdoptArgs) -> Result<Self, ReadError> {
+        let namespace = &args.carrel_namespace;
+        let controllers = controllers(client, namespace, &args.lease_name).await;
+        let settings = controllers.settings();
+        let finding = leader::finding(&controllers.work, &settings, namespace, Timestamp::now());
+        let chosen = Chosen::of(&settings);
+        let found = read(client, args.namespace.as_deref(), &chosen).await?;
+        let leader = if finding.level == Level::Ok { Ok(()) } else { Err(finding) };
+        Ok(Self { found, chosen, leader })
+    }
+
+    /// Looks until it succeeds: an API server that is away for a moment must not cost what was noted.
+    async fn again(client: &Client, args: &AdoptArgs, end: Instant) -> Result<Self, ReadError> {
+        loop {
+            match Self::at(client, args).await {
+                Err(failed @ ReadError::Failed { .. }) if Instant::now() < end => {
+                    say(&format!("{failed}; trying again"));
+                    sleep(PERIOD).await;
+                }
+                looked => return looked,
+            }
+        }
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        rows(&self.found, &self.chosen)
+    }
+}
+
 /// Waits until all children are Carrel's that are to be, and holds the pods against those before.
-pub(super) async fn accompany(client: &Client, args: &AdoptArgs, chosen: &Chosen) -> Result<Outcome, AdoptError> {
+pub(super) async fn accompany(client: &Client, args: &AdoptArgs) -> Result<Outcome, AdoptError> {
     let end = Instant::now() + args.timeout.duration().try_into().unwrap_or(Duration::ZERO);
-    let namespace = args.namespace.as_deref();
-    let found = read(client, namespace).await?;
-    let before = expected(note(&found), &rows(&found, chosen));
+    let looked = Looked::at(client, args).await?;
+    let before = expected(note(&looked.found), &looked.rows());
     say(&format!("noted the pods of {} Notebooks that go on", before.notebooks.len()));
-    let late = wait(client, args, chosen, found, end).await?;
+    let late = wait(client, args, looked, end).await?;
     sleep(SETTLE).await;
-    let found = read(client, namespace).await?;
-    let (rows, after) = (rows(&found, chosen), note(&found));
-    let changed = changes(&before, &after);
-    if changed.is_empty() {
-        let (same, replaced) = (before.notebooks.len(), replaced(&before, &after));
+    let looked = Looked::again(client, args, end + SETTLE).await?;
+    let (rows, after) = (looked.rows(), note(&looked.found));
+    let Changes { of_the_takeover, of_their_owners } = changes(&before, &after);
+    if !of_their_owners.is_empty() {
+        let told = of_their_owners.join(", ");
+        say(&format!("stopped, edited, restarted or deleted meanwhile, and so not compared: the Notebooks of {told}"));
+    }
+    if of_the_takeover.is_empty() {
+        let (same, replaced) = (before.notebooks.len() - of_their_owners.len(), replaced(&before, &after));
         say(&format!(
             "the pods of all {same} Notebooks are the same, and none restarted; replaced ones of Tensorboards and PVCViewers: {replaced}"
         ));
     }
     let late = late.into_iter().map(|child| format!("{child}: Carrel has not written it yet"));
-    let problems = late.chain(progress(&rows, &found).left).chain(changed).collect();
+    let problems = late.chain(progress(&rows, &looked.found).left).chain(of_the_takeover).collect();
     Ok(Outcome { rows, problems })
 }
 
 /// Waits until nothing is due any more. What still is at the end of the time.
-async fn wait(
-    client: &Client,
-    args: &AdoptArgs,
-    chosen: &Chosen,
-    mut found: Found,
-    end: Instant,
-) -> Result<Vec<String>, AdoptError> {
+async fn wait(client: &Client, args: &AdoptArgs, mut looked: Looked, end: Instant) -> Result<Vec<String>, AdoptError> {
     let mut last = String::new();
     let mut rest = PERIOD;
     loop {
-        let leader = leads(client, args).await;
-        let now = progress(&rows(&found, chosen), &found);
-        let words = match &leader {
+        let now = progress(&looked.rows(), &looked.found);
+        let words = match &looked.leader {
             Err(finding) => format!("waiting for Carrel's controllers: {}", finding.saw),
             Ok(()) => format!("{} children are Carrel's, {} are due", now.done, now.due.len()),
         };
@@ -76,15 +114,15 @@ async fn wait(
             say(&words);
             last = words;
         }
-        match leader {
+        match looked.leader {
             Ok(()) if now.due.is_empty() || Instant::now() >= end => return Ok(now.due),
             Err(Finding { saw, mend, .. }) if Instant::now() >= end => {
                 return Err(AdoptError::NoLeader { saw, mend: mend.unwrap_or_default() });
             }
-            _ => sleep(rest).await,
+            _ => sleep_until(end.min(Instant::now() + rest)).await,
         }
         let began = Instant::now();
-        found = read(client, args.namespace.as_deref()).await?;
+        looked = Looked::again(client, args, end).await?;
         rest = PERIOD.max(began.elapsed() * REST);
     }
 }
@@ -95,15 +133,4 @@ fn expected(mut pods: Pods, rows: &[Row]) -> Pods {
         pods.notebooks.remove(&Key::new(&row.namespace, pod_name(&row.child.name)));
     }
     pods
-}
-
-async fn leads(client: &Client, args: &AdoptArgs) -> Result<(), Finding> {
-    let lease = controllers::lease(client, &args.carrel_namespace, &args.lease_name).await;
-    let finding = leader::finding(&lease, &args.carrel_namespace, Timestamp::now());
-    if finding.level == Level::Ok { Ok(()) } else { Err(finding) }
-}
-
-/// Beside what is printed, so that what reads that has nothing else in it.
-fn say(words: &str) {
-    eprintln!("{words}");
 }

@@ -2,6 +2,7 @@
 
 use crate::doctor::routes;
 use crate::doctor::settings::Settings;
+use crate::kind::Kind;
 
 /// What an admin chose.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +22,8 @@ impl Chosen {
         Self {
             namespace: settings.get("namespace", "").map(str::to_owned),
             add_fs_group: !settings.is_off("add-fsgroup", "ADD_FSGROUP"),
-            tensorboards: !settings.is_off("tensorboards", "CARREL_TENSORBOARDS"),
-            pvc_viewers: !settings.is_off("pvc-viewers", "CARREL_PVC_VIEWERS"),
+            tensorboards: settings.looks_after(Kind::Tensorboard),
+            pvc_viewers: settings.looks_after(Kind::PvcViewer),
             istio: routes::chosen(settings) == "istio",
         }
     }

@@ -17,13 +17,14 @@ use std::io;
 use carrel_api::TimeSpan;
 use clap::Args;
 
-use crate::args::name;
+use crate::args::{LEASE, name};
 use crate::client::{ClientError, ClusterArgs};
 use crate::doctor::finding::Seen;
-use crate::doctor::read::controllers;
+use crate::doctor::read::{Controllers, controllers};
 use crate::doctor::rivals::Rival;
+use crate::doctor::settings::Settings;
 use crate::pages::ReadError;
-use crate::printed::{Form, print_list};
+use crate::printed::{Form, print_list, say};
 use chosen::Chosen;
 use rows::{Row, rows};
 
@@ -51,7 +52,7 @@ pub(crate) struct AdoptArgs {
     carrel_namespace: String,
 
     /// The name of the Lease, where the controllers have another.
-    #[arg(long, default_value = "carrel-controllers", value_parser = name)]
+    #[arg(long, default_value = LEASE, value_parser = name)]
     lease_name: String,
 
     #[command(flatten)]
@@ -92,16 +93,30 @@ pub(crate) fn run(args: &AdoptArgs) -> Result<(), AdoptError> {
     runtime.block_on(async {
         let client = args.cluster.client().await?;
         let controllers = controllers(&client, &args.carrel_namespace, &args.lease_name).await;
-        let chosen = Chosen::of(&controllers.settings());
         if args.apply {
-            refuse(&controllers.rivals)?;
-            let apply::Outcome { rows, problems } = apply::accompany(&client, args, &chosen).await?;
+            refuse(&controllers.rivals, &controllers.settings())?;
+            let apply::Outcome { rows, problems } = apply::accompany(&client, args).await?;
             show(&rows, args.output)?;
             return if problems.is_empty() { Ok(()) } else { Err(AdoptError::Incomplete(problems)) };
         }
-        let rows = rows(&read::read(&client, args.namespace.as_deref()).await?, &chosen);
+        if let Some(words) = guessed(&controllers, &args.carrel_namespace) {
+            say(&words);
+        }
+        let chosen = Chosen::of(&controllers.settings());
+        let rows = rows(&read::read(&client, args.namespace.as_deref(), &chosen).await?, &chosen);
         show(&rows, args.output)?;
-        refuse(&controllers.rivals)
+        refuse(&controllers.rivals, &controllers.settings())
+    })
+}
+
+/// That the settings of the controllers are not known, where they are not.
+fn guessed(controllers: &Controllers, namespace: &str) -> Option<String> {
+    if let Some(unread) = controllers.unread() {
+        return Some(format!("carrel: {unread}. What follows holds for Carrel's defaults"));
+    }
+    let is_there = controllers.work.deployment().is_some();
+    (!is_there).then(|| {
+        format!("carrel: no Deployment of Carrel's controllers is in {namespace} yet. What follows holds for the ConfigMap carrel there, or for the defaults")
     })
 }
 
@@ -110,9 +125,9 @@ fn show(rows: &[Row], form: Form) -> io::Result<()> {
 }
 
 /// Whether controllers of Kubeflow's keep Carrel from it.
-fn refuse(rivals: &Seen<Vec<Rival>>) -> Result<(), AdoptError> {
+fn refuse(rivals: &Seen<Vec<Rival>>, settings: &Settings) -> Result<(), AdoptError> {
     let rivals = rivals.as_ref().map_err(|unread| AdoptError::Blind(unread.clone()))?;
-    let active: Vec<_> = rivals.iter().filter(|rival| rival.is_active()).collect();
+    let active: Vec<_> = rivals.iter().filter(|rival| rival.is_in_the_way(settings)).collect();
     if active.is_empty() {
         return Ok(());
     }

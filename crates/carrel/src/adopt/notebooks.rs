@@ -1,12 +1,13 @@
 //! What becomes of the children of Notebooks: by the plan that the controller itself would make. Pure.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use carrel_api::notebook::{Notebook, NotebookStatus};
 use carrel_notebook::Settings;
 use carrel_notebook::names::{child_name, virtual_service_name};
 use carrel_notebook::observe::{Observed, pod_name};
-use carrel_notebook::plan::{Plan, Restart, is_being_deleted, plan};
+use carrel_notebook::plan::{Cause, Plan, Restart, is_being_deleted, plan};
 use carrel_notebook::resolve::resolve;
 use carrel_notebook::room::Judged;
 use carrel_runtime::Key;
@@ -48,9 +49,16 @@ fn of(key: &Key, notebook: &Arc<Notebook>, found: &Found, chosen: &Chosen) -> Ve
     let server = Server { kind: KIND, key, owner, passed_over: passed_over.as_ref() };
     let mut rows = beside(&server, &child, found);
     let mut set = server.wants(Child::new(STATEFUL_SET, &child.name), &observed.stateful_set);
-    if let (None, Plan::Apply(act)) = (&passed_over, plan(&observed, &resolved)) {
-        set.pod = observed.pod.as_ref().map(|_| act.restart.as_ref().map_or(PodFate::GoesOn, restarts));
-        set.waits_for_restart = act.waiting.into_keys().collect();
+    let has_pod = observed.pod.is_some();
+    match (&passed_over, plan(&observed, &resolved)) {
+        (None, Plan::Apply(act)) => {
+            set.pod = has_pod.then(|| act.restart.as_ref().map_or(PodFate::GoesOn, restarts));
+            set.waits_for_restart = act.waiting.into_keys().collect();
+        }
+        (None, Plan::NameRequest(_)) => {
+            set.pod = has_pod.then(|| PodFate::Restarts(Cause::Requested.sentence().to_owned()));
+        }
+        _ => {}
     }
     rows.push(set);
     rows.push(server.wants(Child::new(SERVICE, &child.name), &observed.service));
@@ -88,11 +96,15 @@ fn route(server: &Server<'_>, found: &Found, chosen: &Chosen) -> Option<Row> {
     server.leaves(child, all.get(&key), super::NO_ROUTES.to_owned())
 }
 
-/// The pod of a Notebook, if there is one.
-pub(super) fn running<'a>(key: &Key, notebook: &Notebook, found: &'a Found) -> Option<(Key, &'a FoundPod)> {
+/// The pods of a Notebook: where its children have another name, Kubeflow's runs under its own, beside Carrel's.
+pub(super) fn running<'a>(
+    key: &'a Key,
+    notebook: &'a Notebook,
+    found: &'a Found,
+) -> impl Iterator<Item = (Key, &'a FoundPod)> {
     let owner = Owner::of(notebook);
-    // Where its children have another name, Kubeflow's pod runs under its own.
-    [child_name(&key.name), key.name.clone()].into_iter().find_map(|name| {
+    let names: BTreeSet<_> = [child_name(&key.name), key.name.clone()].into();
+    names.into_iter().filter_map(move |name| {
         let set = live(&found.stateful_sets, &Key::new(&key.namespace, &name), owner);
         pod_of(&set, &Key::new(&key.namespace, pod_name(&name)), found)
     })

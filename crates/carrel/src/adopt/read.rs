@@ -17,6 +17,7 @@ use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
+use super::chosen::Chosen;
 use crate::pages::{ReadError, is_served, of_namespace};
 
 /// Objects by namespace and name.
@@ -31,7 +32,7 @@ pub(super) struct Found {
     pub(super) stateful_sets: ByKey<StatefulSet>,
     pub(super) deployments: ByKey<Deployment>,
     pub(super) services: ByKey<Service>,
-    /// None where the cluster has no such kind.
+    /// None where the cluster has no such kind, or where none is made and they can't be read.
     pub(super) virtual_services: Option<ByKey<VirtualService>>,
     /// Pods that a StatefulSet or a ReplicaSet controls.
     pub(super) pods: BTreeMap<Key, FoundPod>,
@@ -45,9 +46,14 @@ pub(super) struct FoundPod {
 }
 
 /// Reads them. Pods come first: one that is made meanwhile is not taken for an old one.
-pub(super) async fn read(client: &Client, namespace: Option<&str>) -> Result<Found, ReadError> {
+pub(super) async fn read(client: &Client, namespace: Option<&str>, chosen: &Chosen) -> Result<Found, ReadError> {
     let mut pods = BTreeMap::new();
     of_namespace(client, namespace, |pod: Pod| pods.extend(found_pod(&pod))).await?;
+    let virtual_services = match all(client, namespace).await {
+        // Who may view a namespace may not view these by that, whether the cluster has any or not.
+        Err(ReadError::Forbidden { .. }) if !chosen.istio => None,
+        read => read?,
+    };
     Ok(Found {
         pods,
         notebooks: all(client, namespace).await?.unwrap_or_default(),
@@ -56,7 +62,7 @@ pub(super) async fn read(client: &Client, namespace: Option<&str>) -> Result<Fou
         stateful_sets: all(client, namespace).await?.unwrap_or_default(),
         deployments: all(client, namespace).await?.unwrap_or_default(),
         services: all(client, namespace).await?.unwrap_or_default(),
-        virtual_services: all(client, namespace).await?,
+        virtual_services,
     })
 }
 

@@ -151,6 +151,23 @@ fn a_virtual_service_is_taken_over_only_where_they_are_made() {
 }
 
 #[test]
+fn a_virtual_service_that_kubeflow_wrote_since_is_its_again_though_the_mark_stays() {
+    let mut found = Found::default();
+    notebook(&mut found, "iris");
+    let mut now = |manager: &str, fields: Value| {
+        let mut own = metadata("notebook-a-iris", &owned("Notebook", "iris"));
+        own["annotations"] = json!({"carrel.dev/applied": "x"});
+        own["managedFields"] = json!([{"manager": manager, "operation": "Update",
+            "apiVersion": "networking.istio.io/v1alpha3", "fieldsType": "FieldsV1", "fieldsV1": fields}]);
+        put(found.virtual_services.insert(ByKey::new()), &json!({"metadata": own, "spec": {}}));
+        rows(&found, &Chosen { istio: true, ..chosen() })[2].now.clone()
+    };
+    assert_eq!(now("manager", json!({"f:spec": {"f:http": {}}})), Now::Kubeflow);
+    assert_eq!(now("manager", json!({"f:spec": {"f:exportTo": {}}})), Now::Carrel);
+    assert_eq!(now("kubectl-edit", json!({"f:spec": {"f:http": {}}})), Now::Carrel, "retries that an admin added");
+}
+
+#[test]
 fn what_carrel_wrote_is_done_and_what_it_refuses_is_told_with_its_words() {
     let mut found = Found::default();
     notebook(&mut found, "iris");
@@ -177,12 +194,12 @@ fn controllers_of_kubeflows_at_work_are_named_with_how_to_stop_them() {
             "spec": {"replicas": replicas, "selector": {}, "template": {}}});
         crate::doctor::rivals::rival(&serde_json::from_value(deployment).unwrap()).unwrap()
     };
-    refuse(&Ok(vec![rival(0)])).unwrap();
-    let told = refuse(&Ok(vec![rival(1)])).unwrap_err().to_string();
+    refuse(&Ok(vec![rival(0)]), &Settings::default()).unwrap();
+    let told = refuse(&Ok(vec![rival(1)]), &Settings::default()).unwrap_err().to_string();
     assert!(told.contains("kubeflow/notebook-controller-deployment: 0 of 1 replicas ready"), "{told}");
     assert!(
         told.ends_with("kubectl -n kubeflow scale deployment/notebook-controller-deployment --replicas=0"),
         "{told}"
     );
-    assert!(refuse(&Err("no right".to_owned())).is_err(), "nobody knows");
+    assert!(refuse(&Err("no right".to_owned()), &Settings::default()).is_err(), "nobody knows");
 }

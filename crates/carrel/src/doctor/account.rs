@@ -58,10 +58,11 @@ pub(super) fn findings(account: &Seen<Account>) -> Vec<Finding> {
 mod tests {
     use super::super::finding::Level;
     use super::super::rights::rights;
+    use super::super::settings::Settings;
     use super::*;
 
     fn of(keep: impl Fn(&Right) -> bool) -> Finding {
-        let all: Vec<_> = rights("carrel-system").into_iter().collect();
+        let all: Vec<_> = rights("carrel-system", &Settings::default()).into_iter().collect();
         let asked = all.len();
         let lacks = all.into_iter().filter(keep).collect();
         let (user, _) = user("carrel-system", "carrel");

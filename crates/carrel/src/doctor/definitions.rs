@@ -35,6 +35,8 @@ pub(super) fn findings(definitions: &Definitions, settings: &Settings) -> Vec<Fi
             Err(unread) => Some(Finding::unread(CHECK, unread)),
             Ok(None) if is_off => Some(Finding::ok(CHECK, format!("{name} is missing, and not asked for"))),
             Ok(None) => Some(Finding::problem(CHECK, format!("{name} is missing"), APPLY)),
+            // It may be Kubeflow's own, kept for a controller of Kubeflow's.
+            Ok(Some(_)) if is_off => Some(Finding::ok(CHECK, format!("{name} is there, and not asked for"))),
             Ok(Some(theirs)) => Some(compared(name, crd, theirs)),
         }
     };
@@ -192,7 +194,7 @@ mod tests {
             all.insert(name.to_owned(), Ok(None));
             let config =
                 serde_json::from_value(json!({"metadata": {}, "data": {"CARREL_TENSORBOARDS": "false"}})).unwrap();
-            let found = findings(&all, &Settings::of(Some(&config), None));
+            let found = findings(&all, &Settings::of(&[config], None));
             found.into_iter().find(|one| one.saw.contains("is missing")).unwrap()
         };
         assert_eq!(gone(NOTEBOOKS).level, Level::Problem);

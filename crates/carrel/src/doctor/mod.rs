@@ -13,6 +13,7 @@ mod schema;
 pub(crate) mod settings;
 mod storage;
 mod version;
+mod webhooks;
 
 use std::io;
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 use clap::Args;
 use jiff::Timestamp;
 
-use crate::args::name;
+use crate::args::{LEASE, name};
 use crate::client::{ClientError, ClusterArgs};
 use crate::printed::{Form, print_list};
 use finding::{Finding, Level, lines, sum};
@@ -33,7 +34,7 @@ pub(crate) struct DoctorArgs {
     namespace: String,
 
     /// The name of the Lease, where the controllers have another.
-    #[arg(long, default_value = "carrel-controllers", value_parser = name)]
+    #[arg(long, default_value = LEASE, value_parser = name)]
     lease_name: String,
 
     #[command(flatten)]
@@ -51,6 +52,10 @@ pub(crate) enum DoctorError {
     Client(#[from] ClientError),
     #[error("the API server does not answer: {0}; is it the right cluster, and does it take these credentials?")]
     Unreachable(Box<kube::Error>),
+    #[error(
+        "nothing could be looked at: these credentials have no rights; run carrel doctor as an admin of the cluster"
+    )]
+    Blind,
     #[error("can't write the findings: {0}")]
     Write(#[from] io::Error),
 }
@@ -67,6 +72,9 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<ExitCode, DoctorError> {
     })?;
     let findings = findings(&facts, Timestamp::now());
     print_list(&findings, args.output, lines, &sum(&findings))?;
+    if facts.is_blind() {
+        return Err(DoctorError::Blind);
+    }
     let is_ill = findings.iter().any(|one| one.level == Level::Problem);
     Ok(if is_ill { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -81,8 +89,9 @@ fn findings(facts: &Facts, now: Timestamp) -> Vec<Finding> {
         config.into_iter().collect(),
         definitions::findings(&facts.definitions, settings),
         account::findings(&facts.account),
-        leader::findings(work, &facts.namespace, now),
-        rivals::findings(rivals),
+        leader::findings(work, settings, &facts.namespace, now),
+        rivals::findings(rivals, settings),
+        webhooks::findings(&facts.webhooks, rivals, settings),
         probes::findings(&facts.servers, settings),
         storage::findings(&facts.classes),
         routes::findings(&facts.apis, &facts.ingress_classes, settings),

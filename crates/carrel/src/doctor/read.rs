@@ -4,6 +4,8 @@ use std::fmt::Debug;
 
 use futures::future::join_all;
 use futures::{StreamExt, join, stream};
+use jiff::Timestamp;
+use k8s_openapi::api::admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::authorization::v1::{SubjectAccessReview, SubjectAccessReviewSpec};
 use k8s_openapi::api::coordination::v1::Lease;
@@ -17,23 +19,24 @@ use serde::de::DeserializeOwned;
 use super::DoctorError;
 use super::account::{Account, user};
 use super::definitions::{Definitions, name};
-use super::finding::Seen;
-use super::leader::Work;
+use super::finding::{Seen, Unread};
+use super::leader::{Work, holds, looks_old};
 use super::probes::{Known, known};
 use super::rights::rights;
 use super::rivals::{Rival, rival};
 use super::routes::{Apis, GATEWAY, ISTIO, USAGE};
-use super::settings::Settings;
+use super::settings::{Settings, config_maps};
 use super::version::Version;
+use super::webhooks::{MUTATING, VALIDATING, Webhooks};
 use crate::kind::Kind;
 use crate::pages::{ReadError, is_missing, is_served, of_namespace, pages};
 
 /// The labels of the Deployment of the controllers, whatever its name.
 const CONTROLLERS: [(&str, &str); 2] =
-    [("app.kubernetes.io/name", "carrel"), ("app.kubernetes.io/component", "controllers")];
+    [("app.kubernetes.io/part-of", "carrel"), ("app.kubernetes.io/component", "controllers")];
 
-/// The ConfigMap of their settings, and their account where their Deployment names none.
-const CARREL: &str = "carrel";
+/// Their account where they have no Deployment, and where their Deployment names none.
+const ACCOUNTS: (&str, &str) = ("carrel", "default");
 
 /// Questions that are asked of the API server at once.
 const AT_ONCE: usize = 8;
@@ -50,21 +53,36 @@ pub(super) struct Facts {
     pub(super) classes: Seen<Vec<StorageClass>>,
     pub(super) ingress_classes: Seen<Vec<IngressClass>>,
     pub(super) apis: Apis,
+    pub(super) webhooks: Seen<Webhooks>,
+}
+
+impl Facts {
+    /// Whether nothing of Carrel could be read: what it comes to is then no finding.
+    pub(super) fn is_blind(&self) -> bool {
+        let Work { lease, deployment, .. } = &self.controllers.work;
+        let is_known = self.definitions.values().any(Result::is_ok);
+        !is_known && lease.is_err() && deployment.is_err() && self.account.is_err()
+    }
 }
 
 /// Carrel's controllers, and those of others that do the same.
 #[derive(Debug)]
 pub(crate) struct Controllers {
     pub(crate) work: Work,
-    pub(crate) config: Seen<Option<ConfigMap>>,
+    /// The ConfigMaps of their settings, in the order in which they count.
+    pub(crate) config: Seen<Vec<ConfigMap>>,
     pub(crate) rivals: Seen<Vec<Rival>>,
 }
 
 impl Controllers {
     /// How Carrel's are set, as far as that can be read.
     pub(crate) fn settings(&self) -> Settings {
-        let config = self.config.as_ref().ok().and_then(Option::as_ref);
-        Settings::of(config, self.work.deployment.as_ref().ok().and_then(Option::as_ref))
+        Settings::of(self.config.as_deref().unwrap_or_default(), self.work.deployment())
+    }
+
+    /// What keeps their settings from being known, if something does.
+    pub(crate) fn unread(&self) -> Option<&Unread> {
+        self.work.deployment.as_ref().err().or(self.config.as_ref().err())
     }
 }
 
@@ -73,20 +91,18 @@ pub(super) async fn read(client: &Client, namespace: &str, lease: &str) -> Resul
     let version = version(client).await?;
     let (definitions, controllers, servers) =
         join!(definitions(client), controllers(client, namespace, lease), servers(client));
-    let account = controllers
-        .work
-        .deployment
-        .as_ref()
-        .ok()
-        .and_then(Option::as_ref)
-        .and_then(|deployment| deployment.spec.template.spec.as_ref()?.service_account_name.clone());
-    let account = self::account(client, namespace, account.as_deref().unwrap_or(CARREL)).await;
-    let (classes, ingress_classes, istio, gateway, metrics) = join!(
+    let account = controllers.work.deployment().map_or(ACCOUNTS.0, |deployment| {
+        let pod = deployment.spec.template.spec.as_ref();
+        pod.and_then(|pod| pod.service_account_name.as_deref()).unwrap_or(ACCOUNTS.1)
+    });
+    let account = self::account(client, namespace, account, &controllers.settings()).await;
+    let (classes, ingress_classes, istio, gateway, metrics, webhooks) = join!(
         all::<StorageClass>(client),
         all::<IngressClass>(client),
         serves(client, ISTIO),
         serves(client, GATEWAY),
         serves(client, USAGE),
+        webhooks(client),
     );
     Ok(Facts {
         namespace: namespace.to_owned(),
@@ -98,22 +114,48 @@ pub(super) async fn read(client: &Client, namespace: &str, lease: &str) -> Resul
         classes,
         ingress_classes,
         apis: Apis { istio, gateway, metrics },
+        webhooks,
     })
+}
+
+async fn webhooks(client: &Client) -> Seen<Webhooks> {
+    let mutating: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
+    let validating: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
+    let found = mutating.get_metadata_opt(MUTATING).await.map_err(unread("get mutatingwebhookconfigurations"))?;
+    let mut there = Webhooks::new();
+    there.extend(found.map(|_| format!("mutatingwebhookconfiguration/{MUTATING}")));
+    let found = validating.get_metadata_opt(VALIDATING).await.map_err(unread("get validatingwebhookconfigurations"))?;
+    there.extend(found.map(|_| format!("validatingwebhookconfiguration/{VALIDATING}")));
+    Ok(there)
 }
 
 /// Reads what of controllers is there.
 pub(crate) async fn controllers(client: &Client, namespace: &str, lease: &str) -> Controllers {
-    let ((deployment, rivals), lease, config) = join!(
-        deployments(client, namespace),
-        self::lease(client, namespace, lease),
-        one::<ConfigMap>(client, namespace, CARREL),
-    );
-    Controllers { work: Work { lease, deployment }, config, rivals }
+    let ((deployment, rivals), found) =
+        join!(deployments(client, namespace, lease), one::<Lease>(client, namespace, lease));
+    let is_renewed = match &found {
+        Ok(Some(found)) => is_renewed(client, namespace, found).await,
+        _ => false,
+    };
+    let work = Work { lease: found, deployment, is_renewed };
+    let config = config(client, namespace, work.deployment()).await;
+    Controllers { work, config, rivals }
 }
 
-/// The Lease that says who leads.
-pub(crate) async fn lease(client: &Client, namespace: &str, name: &str) -> Seen<Option<Lease>> {
-    one(client, namespace, name).await
+/// Looks again at a Lease that looks old, as the clock of its holder may be another.
+async fn is_renewed(client: &Client, namespace: &str, before: &Lease) -> bool {
+    let Some(pause) = looks_old(before, Timestamp::now()) else { return false };
+    tokio::time::sleep(pause.unsigned_abs()).await;
+    let after = one::<Lease>(client, namespace, &before.name_any()).await;
+    after.is_ok_and(|after| after.is_some_and(|after| after.resource_version() != before.resource_version()))
+}
+
+async fn config(client: &Client, namespace: &str, deployment: Option<&Deployment>) -> Seen<Vec<ConfigMap>> {
+    let mut found = Vec::new();
+    for name in config_maps(deployment) {
+        found.extend(one::<ConfigMap>(client, namespace, &name).await?);
+    }
+    Ok(found)
 }
 
 async fn version(client: &Client) -> Result<Seen<Version>, DoctorError> {
@@ -152,18 +194,20 @@ async fn definitions(client: &Client) -> Definitions {
     join_all(names.into_iter().map(of)).await.into_iter().collect()
 }
 
-/// The Deployment of the controllers, and those of others that do the same.
-async fn deployments(client: &Client, namespace: &str) -> (Seen<Option<Deployment>>, Seen<Vec<Rival>>) {
+/// The Deployment of the controllers that hold this lease, or any, and those of others that do the same.
+async fn deployments(client: &Client, namespace: &str, lease: &str) -> (Seen<Option<Deployment>>, Seen<Vec<Rival>>) {
     let is_ours = |deployment: &Deployment| {
         CONTROLLERS.iter().all(|(key, value)| deployment.labels().get(*key).is_some_and(|label| label == value))
     };
-    let mut ours = None;
+    let mut ours = Vec::new();
     let here = of_namespace(client, Some(namespace), |deployment: Deployment| {
         if is_ours(&deployment) {
-            ours.get_or_insert(deployment);
+            ours.push(deployment);
         }
     })
     .await;
+    ours.sort_by_key(|deployment| !holds(deployment, lease));
+    let ours = ours.into_iter().next();
     let mut rivals = Vec::new();
     let everywhere = of_namespace(client, None, |deployment: Deployment| rivals.extend(rival(&deployment))).await;
     (said(here).map(|()| ours), said(everywhere).map(|()| rivals))
@@ -207,8 +251,8 @@ async fn servers(client: &Client) -> Seen<Vec<Known>> {
 }
 
 /// Asks for each right that the controllers need whether this account has it.
-async fn account(client: &Client, namespace: &str, name: &str) -> Seen<Account> {
-    let rights = rights(namespace);
+async fn account(client: &Client, namespace: &str, name: &str, settings: &Settings) -> Seen<Account> {
+    let rights = rights(namespace, settings);
     let (user, groups) = user(namespace, name);
     let api: Api<SubjectAccessReview> = Api::all(client.clone());
     let ask = async |right: super::rights::Right| {

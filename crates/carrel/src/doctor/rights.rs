@@ -5,7 +5,14 @@ use std::fmt;
 
 use k8s_openapi::api::authorization::v1::ResourceAttributes;
 
+use super::routes;
+use super::settings::Settings;
+use crate::kind::Kind;
 use crate::rights::{at_home, everywhere};
+
+/// Resources that stand above namespaces: of them Carrel needs rights on the cluster also where it looks after one alone.
+const ABOVE: [&str; 6] =
+    ["nodes", "namespaces", "labpolicies", "storageclasses", "customresourcedefinitions", "volumesnapshotcontents"];
 
 /// What one request needs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,10 +26,33 @@ pub(super) struct Right {
     pub(super) verb: String,
 }
 
-/// Each right of the controllers; those of their own namespace are for this one alone.
-pub(super) fn rights(namespace: &str) -> BTreeSet<Right> {
+/// Each right that controllers of these settings need; those of the Lease are for its namespace alone.
+pub(super) fn rights(home: &str, settings: &Settings) -> BTreeSet<Right> {
+    let only = settings.get("namespace", "");
+    let place = |resource: &str| only.filter(|_| !ABOVE.contains(&resource)).map(str::to_owned);
     let everywhere = everywhere().into_iter().flatten().flat_map(|right| one_by_one(right, None));
-    everywhere.chain(at_home().iter().flat_map(|right| one_by_one(right, Some(namespace)))).collect()
+    let everywhere = everywhere
+        .filter(|right| is_needed(&right.resource, settings))
+        .map(|right| Right { namespace: place(&right.resource), ..right });
+    everywhere.chain(at_home().iter().flat_map(|right| one_by_one(right, Some(home)))).collect()
+}
+
+/// Whether controllers of these settings ask for a resource.
+fn is_needed(resource: &str, settings: &Settings) -> bool {
+    let is_on = |flag, variable| !settings.is_off(flag, variable);
+    let looks_after = |kind| settings.looks_after(kind);
+    match resource {
+        "nodes" => is_on("watch-nodes", "CARREL_WATCH_NODES"),
+        "labpolicies" | "namespaces" => is_on("lab-policies", "CARREL_LAB_POLICIES"),
+        "volumerequests" | "volumesnapshots" | "volumesnapshotcontents" => looks_after(Kind::VolumeRequest),
+        "tensorboards" => looks_after(Kind::Tensorboard),
+        "pvcviewers" => looks_after(Kind::PvcViewer),
+        "deployments" => looks_after(Kind::Tensorboard) || looks_after(Kind::PvcViewer),
+        "virtualservices" => routes::chosen(settings) == "istio",
+        "httproutes" => routes::chosen(settings) == "gateway",
+        "ingresses" => routes::chosen(settings) == "ingress",
+        _ => true,
+    }
 }
 
 fn one_by_one(right: &carrel_runtime::rights::Right, namespace: Option<&str>) -> Vec<Right> {
@@ -79,10 +109,11 @@ impl fmt::Display for Right {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{Value, json};
 
     #[test]
     fn rights_are_taken_apart() {
-        let all: Vec<_> = rights("carrel-system").iter().map(Right::to_string).collect();
+        let all = of(&json!({}));
         for expected in [
             "patch notebooks.kubeflow.org/status",
             "create pods",
@@ -93,5 +124,32 @@ mod tests {
         }
         assert!(all.len() > 80, "only {}", all.len());
         assert!(!all.iter().any(|one| one.contains('*')), "{all:?}");
+    }
+
+    fn of(variables: &Value) -> Vec<String> {
+        let config = serde_json::from_value(json!({"metadata": {}, "data": variables})).unwrap();
+        let deployment = json!({"metadata": {}, "spec": {"selector": {}, "template": {"spec": {"containers": [
+            {"name": "carrel", "args": ["controllers", "--namespace=team"]}]}}}});
+        let deployment = serde_json::from_value(deployment).unwrap();
+        let deployment = variables.get("CARREL_TENSORBOARDS").map(|_| &deployment);
+        rights("carrel-system", &Settings::of(&[config], deployment)).iter().map(Right::to_string).collect()
+    }
+
+    #[test]
+    fn settings_that_need_fewer_rights_are_asked_for_fewer() {
+        let all =
+            of(&json!({"CARREL_TENSORBOARDS": "false", "CARREL_WATCH_NODES": "false", "CARREL_ROUTING": "ingress"}));
+        for gone in ["tensorboards", "nodes", "virtualservices", "httproutes"] {
+            let is_it = |one: &String| one.split([' ', '.', '/']).nth(1) == Some(gone);
+            assert!(!all.iter().any(is_it), "{gone}: {all:?}");
+        }
+        for there in [
+            "list namespaces",
+            "create deployments.apps in team",
+            "patch ingresses.networking.k8s.io in team",
+            "update leases.coordination.k8s.io in carrel-system",
+        ] {
+            assert!(all.iter().any(|one| one == there), "{there}: {all:?}");
+        }
     }
 }

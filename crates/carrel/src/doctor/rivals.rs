@@ -4,24 +4,27 @@ use k8s_openapi::api::apps::v1::Deployment;
 use kube::ResourceExt;
 
 use super::finding::{Finding, Seen};
+use super::settings::Settings;
+use super::webhooks;
+use crate::kind::Kind;
 
-const CHECK: &str = "kubeflow";
+pub(super) const CHECK: &str = "kubeflow";
 
-/// Names of Deployments of Kubeflow's and Open Data Hub's controllers.
-const NAMES: &[&str] = &[
-    "notebook-controller-deployment",
-    "tensorboard-controller-deployment",
-    "pvcviewer-controller-manager",
-    "odh-notebook-controller-manager",
+/// Names of Deployments of Kubeflow's and Open Data Hub's controllers, and of what kind each is.
+const NAMES: &[(&str, Kind)] = &[
+    ("notebook-controller-deployment", Kind::Notebook),
+    ("odh-notebook-controller-manager", Kind::Notebook),
+    ("tensorboard-controller-deployment", Kind::Tensorboard),
+    ("pvcviewer-controller-manager", Kind::PvcViewer),
 ];
 
 /// The last parts of the names of their images.
-const IMAGES: &[&str] = &[
-    "notebook-controller",
-    "tensorboard-controller",
-    "pvcviewer-controller",
-    "odh-notebook-controller",
-    "kf-notebook-controller",
+const IMAGES: &[(&str, Kind)] = &[
+    ("notebook-controller", Kind::Notebook),
+    ("odh-notebook-controller", Kind::Notebook),
+    ("kf-notebook-controller", Kind::Notebook),
+    ("tensorboard-controller", Kind::Tensorboard),
+    ("pvcviewer-controller", Kind::PvcViewer),
 ];
 
 /// A Deployment that runs one of them.
@@ -29,25 +32,38 @@ const IMAGES: &[&str] = &[
 pub(crate) struct Rival {
     namespace: String,
     name: String,
+    /// The kind that it looks after.
+    kind: Kind,
     wanted: i32,
     ready: i32,
 }
 
 impl Rival {
+    /// Whether Carrel's controllers are set to look after the same kind, and it works or is about to.
+    pub(crate) fn is_in_the_way(&self, settings: &Settings) -> bool {
+        settings.looks_after(self.kind) && self.is_active()
+    }
+
     /// Whether it works, or is about to.
-    pub(crate) fn is_active(&self) -> bool {
+    fn is_active(&self) -> bool {
         self.wanted > 0 || self.ready > 0
     }
 
     /// How it does.
     pub(crate) fn saw(&self) -> String {
-        let Self { namespace, name, wanted, ready } = self;
+        let Self { namespace, name, wanted, ready, .. } = self;
         format!("{namespace}/{name}: {ready} of {wanted} replicas ready")
     }
 
-    /// The command that stops it.
+    /// Whether it works, and on which kind.
+    pub(super) fn is_at_work_on(&self, kind: Kind) -> bool {
+        self.kind == kind && self.is_active()
+    }
+
+    /// The command that stops it, and that takes away what would wait for it.
     pub(crate) fn stop(&self) -> String {
-        format!("kubectl -n {} scale deployment/{} --replicas=0", self.namespace, self.name)
+        let stop = format!("kubectl -n {} scale deployment/{} --replicas=0", self.namespace, self.name);
+        if self.kind == Kind::PvcViewer { format!("{stop} && {}", webhooks::delete()) } else { stop }
     }
 }
 
@@ -56,10 +72,12 @@ pub(crate) fn rival(deployment: &Deployment) -> Option<Rival> {
     let name = deployment.name_any();
     let pod = deployment.spec.template.spec.as_ref();
     let images = pod.into_iter().flat_map(|pod| &pod.containers).filter_map(|container| container.image.as_deref());
-    let is_one = NAMES.contains(&name.as_str()) || images.map(last_part).any(|image| IMAGES.contains(&image));
-    is_one.then(|| Rival {
+    let of = |all: &[(&str, Kind)], one: &str| all.iter().find(|(word, _)| *word == one).map(|(_, kind)| *kind);
+    let kind = of(NAMES, &name).or_else(|| images.map(last_part).find_map(|image| of(IMAGES, image)))?;
+    Some(Rival {
         namespace: deployment.namespace().unwrap_or_default(),
         name,
+        kind,
         wanted: deployment.spec.replicas.unwrap_or(1),
         ready: deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or_default(),
     })
@@ -72,23 +90,24 @@ fn last_part(image: &str) -> &str {
     last.split(':').next().unwrap_or(last)
 }
 
-pub(super) fn findings(rivals: &Seen<Vec<Rival>>) -> Vec<Finding> {
+pub(super) fn findings(rivals: &Seen<Vec<Rival>>, settings: &Settings) -> Vec<Finding> {
     let rivals = match rivals {
         Ok(rivals) => rivals,
         Err(unread) => return vec![Finding::unread(CHECK, unread)],
     };
-    let active: Vec<_> = rivals.iter().filter(|one| one.is_active()).map(finding).collect();
-    if !active.is_empty() {
-        return active;
+    let in_the_way: Vec<_> = rivals.iter().filter(|one| one.is_in_the_way(settings)).map(finding).collect();
+    if !in_the_way.is_empty() {
+        return in_the_way;
     }
-    let at_rest: Vec<_> = rivals.iter().map(|one| format!("{}/{}", one.namespace, one.name)).collect();
-    vec![Finding::ok(
-        CHECK,
-        match at_rest.as_slice() {
-            [] => "none of Kubeflow's controllers of these kinds is there".to_owned(),
-            some => format!("scaled to zero: {}", some.join(", ")),
-        },
-    )]
+    if rivals.is_empty() {
+        return vec![Finding::ok(CHECK, "none of Kubeflow's controllers of these kinds is there")];
+    }
+    let word = |one: &Rival| {
+        let how = if one.is_active() { format!("alone with {}s", one.kind.as_str()) } else { "at rest".to_owned() };
+        format!("{}/{} ({how})", one.namespace, one.name)
+    };
+    let all: Vec<_> = rivals.iter().map(word).collect();
+    vec![Finding::ok(CHECK, format!("none is in the way: {}", all.join(", ")))]
 }
 
 fn finding(one: &Rival) -> Finding {
@@ -122,15 +141,27 @@ mod tests {
 
     #[test]
     fn one_that_works_is_a_problem_and_one_at_rest_is_none() {
-        let found = |wanted, ready| {
-            findings(&Ok(of("notebook-controller-deployment", "i", wanted, ready).into_iter().collect())).remove(0)
+        let of_all = |rivals: Option<Rival>, settings: &Settings| {
+            findings(&Ok(rivals.into_iter().collect()), settings).remove(0)
         };
+        let found =
+            |wanted, ready| of_all(of("notebook-controller-deployment", "i", wanted, ready), &Settings::default());
         let works = found(1, 1);
         assert_eq!(works.level, Level::Problem);
         let mend = "kubectl -n kubeflow scale deployment/notebook-controller-deployment --replicas=0";
         assert!(works.mend.unwrap().ends_with(mend));
         assert_eq!(found(1, 0).level, Level::Warning, "it fights as soon as it comes up");
         assert_eq!(found(0, 0).level, Level::Ok);
-        assert_eq!(findings(&Ok(Vec::new())).remove(0).level, Level::Ok);
+        assert_eq!(of_all(None, &Settings::default()).level, Level::Ok);
+
+        let config = serde_json::from_value(json!({"metadata": {}, "data": {"CARREL_PVC_VIEWERS": "false"}})).unwrap();
+        let viewers = || of("pvcviewer-controller-manager", "i", 1, 1);
+        let kept = of_all(viewers(), &Settings::of(&[config], None));
+        assert_eq!(
+            (kept.level, kept.saw.as_str()),
+            (Level::Ok, "none is in the way: kubeflow/pvcviewer-controller-manager (alone with PVCViewers)")
+        );
+        let mend = of_all(viewers(), &Settings::default()).mend.unwrap();
+        assert!(mend.ends_with("validatingwebhookconfiguration/pvcviewer-validating-webhook-configuration"), "{mend}");
     }
 }

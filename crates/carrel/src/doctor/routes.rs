@@ -118,7 +118,7 @@ mod tests {
         let apis = Apis { istio: Ok(istio), gateway: Ok(false), metrics: Ok(true) };
         let config = serde_json::from_value(json!({"metadata": {}, "data": data})).unwrap();
         let classes = serde_json::from_value(classes.clone()).unwrap();
-        findings(&apis, &Ok(classes), &Settings::of(Some(&config), None)).remove(0)
+        findings(&apis, &Ok(classes), &Settings::of(&[config], None)).remove(0)
     }
 
     #[test]

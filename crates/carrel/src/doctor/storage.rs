@@ -9,6 +9,8 @@ const CHECK: &str = "storage";
 
 /// The annotation that makes a class the default.
 const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
+/// As it was called before, which Kubernetes still takes.
+const DEFAULT_BEFORE: &str = "storageclass.beta.kubernetes.io/is-default-class";
 
 pub(super) fn findings(classes: &Seen<Vec<StorageClass>>) -> Vec<Finding> {
     let classes = match classes {
@@ -20,8 +22,8 @@ pub(super) fn findings(classes: &Seen<Vec<StorageClass>>) -> Vec<Finding> {
         let mend = "install a storage driver and a StorageClass, unless each volume is made by hand";
         return vec![Finding::problem(CHECK, "the cluster has no StorageClass", mend)];
     }
-    let defaults: Vec<_> =
-        classes.iter().filter(|class| class.annotations().get(DEFAULT).is_some_and(|value| value == "true")).collect();
+    let says = |class: &&StorageClass, key| class.annotations().get(key).is_some_and(|value| value == "true");
+    let defaults: Vec<_> = classes.iter().filter(|class| says(class, DEFAULT) || says(class, DEFAULT_BEFORE)).collect();
     let set = |name: &str, value: &str| format!("kubectl annotate --overwrite storageclass {name} {DEFAULT}={value}");
     match defaults.as_slice() {
         [] => {

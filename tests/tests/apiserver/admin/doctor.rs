@@ -42,13 +42,14 @@ async fn a_leader_is_found_and_one_that_is_missing_is_a_problem() -> Result<()> 
 async fn what_carrel_has_in_its_namespace_and_what_it_lacks_is_told() -> Result<()> {
     let desk = Desk::without_controllers().await?;
     let admin = carrel_tests::kubeconfig()?;
-    let labels = json!({"app.kubernetes.io/name": "carrel", "app.kubernetes.io/component": "controllers"});
+    // As the chart names them for a release `labs`.
+    let labels = json!({"app.kubernetes.io/part-of": "carrel", "app.kubernetes.io/component": "controllers"});
     let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "labs", "labels": labels}, "spec": {
         "replicas": 0, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": {
-            "serviceAccountName": "default", "containers": [{"name": "carrel", "image": "registry.example/carrel:0.1.0"}]}}}});
+            "containers": [{"name": "carrel", "image": "registry.example/carrel:0.1.0",
+                "envFrom": [{"configMapRef": {"name": "labs-carrel"}}]}]}}}});
     desk.create(&deployment.to_string()).await?;
-    let config =
-        "{apiVersion: v1, kind: ConfigMap, metadata: {name: carrel}, data: {USE_ISTIO: 'true', CARREL_PROBE: 'false'}}";
+    let config = "{apiVersion: v1, kind: ConfigMap, metadata: {name: labs-carrel}, data: {USE_ISTIO: 'true', CARREL_PROBE: 'false'}}";
     desk.create(config).await?;
     let (findings, code) = diagnosed(&admin, &["-n", &desk.namespace])?;
     assert_eq!(code, Some(1));
@@ -99,7 +100,8 @@ async fn a_controller_of_kubeflow_is_a_problem_while_it_works() -> Result<()> {
 #[tokio::test]
 async fn who_may_not_ask_gets_warnings_and_who_reaches_nobody_an_error() -> Result<()> {
     let poor = poor()?;
-    let (findings, _) = diagnosed(poor.path(), &[])?;
+    let (findings, code) = diagnosed(poor.path(), &[])?;
+    assert_eq!(code, Some(2), "nothing of Carrel's could be looked at");
     let rights = of_check(&findings, "rights");
     assert!(
         matches!(rights[..], [("warning", saw)] if saw.contains("no right to create subjectaccessreviews")),
