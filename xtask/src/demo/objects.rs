@@ -78,6 +78,9 @@ fn mark(object: &mut Value) {
     }
 }
 
+/// The image of the examples' notebooks, of which the demo needs more than is in it.
+const JUPYTER: &str = "ghcr.io/kubeflow/kubeflow/notebook-servers/jupyter-scipy";
+
 /// Gives each container that names an image of the demo, in whatever version, the reference to run.
 fn set_images(value: &mut Value, images: &Images) {
     match value {
@@ -85,7 +88,7 @@ fn set_images(value: &mut Value, images: &Images) {
             for (name, field) in fields {
                 match (name.as_str(), field.as_str().map(repository)) {
                     ("image", Some("carrel")) => *field = json!(images.carrel),
-                    ("image", Some("localhost/jupyter")) => *field = json!(images.jupyter),
+                    ("image", Some(JUPYTER)) => *field = json!(images.jupyter),
                     _ => set_images(field, images),
                 }
             }
@@ -120,7 +123,7 @@ spec: {template: {spec: {containers: [{image: 'carrel:0.1.0'}, {image: 'other/ca
 ---
 kind: Notebook
 metadata: {name: iris, namespace: team-a}
-spec: {template: {spec: {containers: [{image: 'localhost/jupyter:4.6'}]}}}
+spec: {template: {spec: {containers: [{image: 'ghcr.io/kubeflow/kubeflow/notebook-servers/jupyter-scipy:v9'}]}}}
 ---
 kind: CustomResourceDefinition
 metadata: {name: notebooks.kubeflow.org}
