@@ -105,12 +105,8 @@ fn printed() -> Result<BTreeMap<PathBuf, String>> {
 fn carrel(subcommand: &str) -> Result<String> {
     let step = Step::start(&format!("building carrel for its {subcommand}"));
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    // With the whole workspace, whose build the tests share.
-    let built = Command::new(cargo)
-        .args(["build", "--quiet", "--workspace", "--bins"])
-        .current_dir(home::repository())
-        .status()
-        .context("cannot run cargo")?;
+    let built =
+        Command::new(cargo).args(home::BUILD).current_dir(home::repository()).status().context("cannot run cargo")?;
     ensure!(built.success(), "carrel does not build");
     let output = Command::new(home::carrel()?).arg(subcommand).output().context("cannot run carrel")?;
     ensure!(output.status.success(), "carrel {subcommand}:\n{}", String::from_utf8_lossy(&output.stderr).trim());

@@ -75,7 +75,7 @@ pub(super) fn apiserver(scene: &Scene, tally: &mut Tally, fast: bool) {
         return;
     }
     tally.command("the CRDs by plain kubectl apply", &mut scene.kubectl(FAKE, &["apply", "-k", "deploy/crds"]));
-    tally.command("the binary", &mut cargo(&["build", "--workspace", "--bins", "--locked", "--quiet"]));
+    tally.command("the binary", cargo(&home::BUILD).arg("--locked"));
     tally.command("generated files", &mut scene.xtask(&["generate", "--check"]));
     // They mostly wait for the cluster, so there may be more of them than processors.
     let mut arguments = vec!["--test", "apiserver", "--", "--test-threads=16"];
