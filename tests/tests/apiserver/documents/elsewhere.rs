@@ -16,8 +16,10 @@ const fn elsewhere(command: &'static str, file: &'static str, there: &'static st
 }
 
 pub(super) const ELSEWHERE: &[Elsewhere] = &[
-    // Needs Docker.
-    elsewhere("docker build", ".github/workflows/release.yml", "docker/build-push-action"),
+    // Need Docker.
+    elsewhere("docker build", ".github/workflows/e2e.yml", "docker build"),
+    elsewhere("kind create cluster", ".github/workflows/e2e.yml", "helm/kind-action"),
+    elsewhere("kind load docker-image", ".github/workflows/e2e.yml", "kind load docker-image"),
     // Helm's test has a cluster of its own, where it installs, upgrades and removes the release.
     elsewhere("helm install", "xtask/src/demo/chart.rs", "--install"),
     elsewhere("helm upgrade", "tests/tests/helm/release.rs", "\"upgrade\""),
