@@ -49,6 +49,9 @@ impl Server {
         if method == Method::GET {
             return state.lease.clone().map_or_else(|| refuse(404, "NotFound"), |lease| say(200, lease));
         }
+        if method == Method::PUT && state.lease.is_none() {
+            return refuse(404, "NotFound");
+        }
         let mut sent: Value = serde_json::from_slice(&body).unwrap();
         let held = state.lease.as_ref().map(|lease| lease["metadata"]["resourceVersion"].clone());
         if held.is_some_and(|held| held != sent["metadata"]["resourceVersion"]) {
