@@ -11,22 +11,31 @@ use crate::printed;
 const NAMESPACE: &str = "carrel-system";
 const NAME: &str = "carrel";
 
+/// A part of Carrel that can be switched off, or all the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Core,
+    Companions,
+    Volumes,
+    Policies,
+}
+
 /// What it may do in all namespaces, by the part of Carrel that needs it.
-pub(crate) fn everywhere() -> [&'static [Right]; 13] {
+pub(crate) fn everywhere() -> [(Part, &'static [Right]); 13] {
     [
-        carrel_notebook::RIGHTS,
-        carrel_companion::RIGHTS,
-        carrel_volume::RIGHTS,
-        carrel_policy::RIGHTS,
-        carrel_activity::rulebook::RIGHTS,
-        carrel_activity::usage::RIGHTS,
-        carrel_server::servers::RIGHTS,
-        carrel_server::route::RIGHTS,
-        carrel_server::protection::RIGHTS,
-        claims::RIGHTS,
-        bounds::RIGHTS,
-        hearing::RIGHTS,
-        notice::RIGHTS,
+        (Part::Core, carrel_notebook::RIGHTS),
+        (Part::Companions, carrel_companion::RIGHTS),
+        (Part::Volumes, carrel_volume::RIGHTS),
+        (Part::Policies, carrel_policy::RIGHTS),
+        (Part::Policies, carrel_activity::rulebook::RIGHTS),
+        (Part::Core, carrel_activity::usage::RIGHTS),
+        (Part::Core, carrel_server::servers::RIGHTS),
+        (Part::Core, carrel_server::route::RIGHTS),
+        (Part::Core, carrel_server::protection::RIGHTS),
+        (Part::Core, claims::RIGHTS),
+        (Part::Core, bounds::RIGHTS),
+        (Part::Core, hearing::RIGHTS),
+        (Part::Core, notice::RIGHTS),
     ]
 }
 
@@ -37,7 +46,10 @@ pub(crate) fn at_home() -> &'static [Right] {
 
 /// Prints the ClusterRole and the Role as YAML documents, with the reason of each rule above it.
 pub(crate) fn print() -> io::Result<()> {
-    let (cluster, home) = (role("ClusterRole", None, &everywhere().concat()), role("Role", Some(NAMESPACE), at_home()));
+    let (cluster, home) = (
+        role("ClusterRole", None, &everywhere().map(|(_, rights)| rights).concat()),
+        role("Role", Some(NAMESPACE), at_home()),
+    );
     printed::print(&format!("{cluster}---\n{home}"))
 }
 
@@ -70,7 +82,7 @@ mod tests {
     #[test]
     fn no_right_is_a_wildcard_or_more_than_a_controller_needs() {
         const READ: [&str; 3] = ["get", "list", "watch"];
-        for right in everywhere().into_iter().flatten().chain(at_home()) {
+        for right in everywhere().into_iter().flat_map(|(_, rights)| rights).chain(at_home()) {
             let words = [right.resources, right.verbs, &[right.group]].concat();
             assert!(!words.iter().any(|word| word.contains('*')), "{right:?}");
             assert!(!right.resources.is_empty() && !right.verbs.is_empty(), "{right:?}");

@@ -15,9 +15,6 @@ pub(super) fn live<K: Resource<DynamicType = ()>>(all: &ByKey<K>, key: &Key, own
     Live::of(all.get(key).cloned(), owner)
 }
 
-/// The fields of a route's `spec` that Carrel writes, as `managedFields` names them.
-const ROUTE_FIELDS: [&str; 3] = ["f:hosts", "f:gateways", "f:http"];
-
 /// As whom Kubeflow's controllers write: they name no manager, so it is the name of their binary.
 const KUBEFLOW: &str = "manager";
 
@@ -34,12 +31,12 @@ fn now<K: ResourceExt>(child: &Live<K>, is_route: bool) -> Now {
     }
 }
 
-/// Whether Kubeflow's controller wrote a route since it was last applied: an apply takes the fields from all others. What others
-/// add to a rule is theirs, and Carrel leaves it.
+/// Whether Kubeflow's controller wrote a route since it was last applied. Its rules are none that Carrel writes, so that an apply
+/// takes them from it; other fields may be the same, and are both's then. What others add to a rule is theirs, and Carrel
+/// leaves it.
 fn is_rewritten(route: &impl ResourceExt) -> bool {
     let theirs = route.managed_fields().iter().filter(|entry| entry.manager.as_deref() == Some(KUBEFLOW));
-    let specs = theirs.filter_map(|entry| entry.fields_v1.as_ref()?.0.get("f:spec"));
-    specs.into_iter().any(|spec| ROUTE_FIELDS.iter().any(|field| spec.get(field).is_some()))
+    theirs.filter_map(|entry| entry.fields_v1.as_ref()).any(|fields| fields.0.pointer("/f:spec/f:http").is_some())
 }
 
 /// What becomes of a child that Carrel wants.

@@ -109,10 +109,16 @@ pub(crate) fn run(args: &AdoptArgs) -> Result<(), AdoptError> {
     })
 }
 
+/// That the settings of the controllers can't be read, where they can't.
+fn unread(controllers: &Controllers) -> Option<String> {
+    let unread = controllers.unread()?;
+    Some(format!("carrel: {unread}. Of settings what can be read counts, and else the defaults"))
+}
+
 /// That the settings of the controllers are not known, where they are not.
 fn guessed(controllers: &Controllers, namespace: &str) -> Option<String> {
-    if let Some(unread) = controllers.unread() {
-        return Some(format!("carrel: {unread}. What follows holds for Carrel's defaults"));
+    if let Some(words) = unread(controllers) {
+        return Some(words);
     }
     let is_there = controllers.work.deployment().is_some();
     (!is_there).then(|| {

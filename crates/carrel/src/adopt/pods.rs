@@ -53,7 +53,7 @@ pub(super) struct Noted {
     of: Key,
     uid: String,
     restarts: i32,
-    ends: bool,
+    pub(super) ends: bool,
 }
 
 impl Noted {
@@ -99,10 +99,10 @@ pub(super) struct Changes {
     pub(super) of_their_owners: Vec<String>,
 }
 
-/// What happened to pods that were there before, but for those that were on their way out already.
+/// What happened to pods that were there before.
 pub(super) fn changes(before: &Pods, after: &Pods) -> Changes {
     let mut changes = Changes::default();
-    for (key, was) in before.notebooks.iter().filter(|(_, was)| !was.ends) {
+    for (key, was) in &before.notebooks {
         let what = match after.notebooks.get(key) {
             None => "is gone",
             Some(is) if is.uid != was.uid => "is another one",
@@ -170,7 +170,5 @@ mod tests {
             let expected = Changes { of_their_owners: vec!["a/iris-0".to_owned()], ..Changes::default() };
             assert_eq!(changes(&before, &gone(asked)), expected);
         }
-        // It was on its way out when it was noted.
-        assert_eq!(changes(&pods("1", 2, true), &gone(asked(&json!({})))), Changes::default());
     }
 }

@@ -163,7 +163,7 @@ fn a_virtual_service_that_kubeflow_wrote_since_is_its_again_though_the_mark_stay
         rows(&found, &Chosen { istio: true, ..chosen() })[2].now.clone()
     };
     assert_eq!(now("manager", json!({"f:spec": {"f:http": {}}})), Now::Kubeflow);
-    assert_eq!(now("manager", json!({"f:spec": {"f:exportTo": {}}})), Now::Carrel);
+    assert_eq!(now("manager", json!({"f:spec": {"f:gateways": {}}})), Now::Carrel, "the same as Carrel's, and both's");
     assert_eq!(now("kubectl-edit", json!({"f:spec": {"f:http": {}}})), Now::Carrel, "retries that an admin added");
 }
 

@@ -59,10 +59,23 @@ fn age(lease: &LeaseSpec, now: Timestamp) -> (SignedDuration, Option<SignedDurat
     (good, lease.renew_time.as_ref().map(|at| now.duration_since(at.0)))
 }
 
-/// Whether a Lease looks as if nobody renewed it for long; when it should be looked at again, then.
+/// Longer than this nobody waits for a renewal.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(10);
+
+/// Whether a Lease looks as if its holder did not renew it for long; after what time it should be looked at again, then.
 pub(super) fn looks_old(lease: &Lease, now: Timestamp) -> Option<SignedDuration> {
+    holder(lease)?;
     let (good, age) = age(lease.spec.as_ref()?, now);
-    is_old(good, age).then(|| good / 3 + SignedDuration::from_secs(1))
+    is_old(good, age).then(|| (good / 3 + SignedDuration::from_secs(1)).min(PATIENCE))
+}
+
+/// Whether the one is the other, renewed by its holder.
+pub(super) fn is_renewal(before: &Lease, after: &Lease) -> bool {
+    holder(before).is_some() && holder(before) == holder(after) && before.resource_version() != after.resource_version()
+}
+
+fn holder(lease: &Lease) -> Option<&str> {
+    lease.spec.as_ref()?.holder_identity.as_deref().filter(|holder| !holder.is_empty())
 }
 
 /// A replica takes over after once the time, and a little.
@@ -88,7 +101,9 @@ fn without_lease(deployment: Option<&Deployment>, namespace: &str) -> Finding {
 }
 
 fn logs(namespace: &str) -> String {
-    format!("see why none works: kubectl -n {namespace} logs -l app.kubernetes.io/component=controllers --prefix")
+    format!(
+        "see why none works: kubectl -n {namespace} logs -l app.kubernetes.io/component=controllers --prefix --tail=-1"
+    )
 }
 
 fn leader(lease: Option<&Lease>, is_renewed: bool, namespace: &str, now: Timestamp) -> Finding {
@@ -100,11 +115,10 @@ fn leader(lease: Option<&Lease>, is_renewed: bool, namespace: &str, now: Timesta
             "start them; --namespace names where they are, --lease-name what they hold",
         );
     };
-    let spec = lease.spec.clone().unwrap_or_default();
-    let (good, age) = age(&spec, now);
-    let Some(holder) = spec.holder_identity.filter(|holder| !holder.is_empty()) else {
+    let Some(holder) = holder(lease) else {
         return Finding::problem(LEADER, format!("nobody holds the Lease {}", lease.name_any()), logs(namespace));
     };
+    let (good, age) = lease.spec.as_ref().map_or((SignedDuration::ZERO, None), |spec| age(spec, now));
     let renewed = age.map_or("never".to_owned(), |age| format!("{} ago", short(age)));
     let saw = format!("{holder} leads, renewed {renewed} (good for {})", short(good));
     if is_renewed {
@@ -193,6 +207,24 @@ mod tests {
         assert_eq!(levels(&slow), (Level::Ok, Level::Ok), "its clock is an hour behind");
         let blind = Work { lease: Err("no".to_owned()), deployment: Err("no".to_owned()), is_renewed: false };
         assert_eq!(levels(&blind), (Level::Warning, Level::Warning));
+    }
+
+    #[test]
+    fn a_lease_that_looks_old_is_renewed_by_its_holder_alone() {
+        let now = "2026-01-02T10:00:00Z".parse().unwrap();
+        let of = |holder, version: &str| {
+            let mut lease = lease(holder, "2026-01-02T09:00:00.000000Z").unwrap();
+            lease.metadata.resource_version = Some(version.to_owned());
+            lease
+        };
+        assert_eq!(looks_old(&of("a", "1"), now), Some(SignedDuration::from_secs(6)));
+        assert_eq!(looks_old(&of("", "1"), now), None, "nobody would renew it");
+        assert!(is_renewal(&of("a", "1"), &of("a", "2")));
+        assert!(!is_renewal(&of("a", "1"), &of("a", "1")) && !is_renewal(&of("a", "1"), &of("b", "2")));
+        let mut long = of("a", "1");
+        long.spec.as_mut().unwrap().lease_duration_seconds = Some(i32::MAX);
+        long.spec.as_mut().unwrap().renew_time = None;
+        assert_eq!(looks_old(&long, now), Some(PATIENCE));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::DoctorError;
 use super::account::{Account, user};
 use super::definitions::{Definitions, name};
 use super::finding::{Seen, Unread};
-use super::leader::{Work, holds, looks_old};
+use super::leader::{Work, holds, is_renewal, looks_old};
 use super::probes::{Known, known};
 use super::rights::rights;
 use super::rivals::{Rival, rival};
@@ -133,21 +133,23 @@ async fn webhooks(client: &Client) -> Seen<Webhooks> {
 pub(crate) async fn controllers(client: &Client, namespace: &str, lease: &str) -> Controllers {
     let ((deployment, rivals), found) =
         join!(deployments(client, namespace, lease), one::<Lease>(client, namespace, lease));
-    let is_renewed = match &found {
-        Ok(Some(found)) => is_renewed(client, namespace, found).await,
-        _ => false,
+    let (lease, is_renewed) = match found {
+        Ok(Some(found)) => again(client, namespace, found).await,
+        found => (found, false),
     };
-    let work = Work { lease: found, deployment, is_renewed };
+    let work = Work { lease, deployment, is_renewed };
     let config = config(client, namespace, work.deployment()).await;
     Controllers { work, config, rivals }
 }
 
-/// Looks again at a Lease that looks old, as the clock of its holder may be another.
-async fn is_renewed(client: &Client, namespace: &str, before: &Lease) -> bool {
-    let Some(pause) = looks_old(before, Timestamp::now()) else { return false };
+/// Looks again at a Lease that looks old, as the clock of its holder may be another. The Lease as it is then, and whether its
+/// holder renewed it.
+async fn again(client: &Client, namespace: &str, before: Lease) -> (Seen<Option<Lease>>, bool) {
+    let Some(pause) = looks_old(&before, Timestamp::now()) else { return (Ok(Some(before)), false) };
     tokio::time::sleep(pause.unsigned_abs()).await;
     let after = one::<Lease>(client, namespace, &before.name_any()).await;
-    after.is_ok_and(|after| after.is_some_and(|after| after.resource_version() != before.resource_version()))
+    let is_renewed = matches!(&after, Ok(Some(after)) if is_renewal(&before, after));
+    (after, is_renewed)
 }
 
 async fn config(client: &Client, namespace: &str, deployment: Option<&Deployment>) -> Seen<Vec<ConfigMap>> {

@@ -8,7 +8,7 @@ use k8s_openapi::api::authorization::v1::ResourceAttributes;
 use super::routes;
 use super::settings::Settings;
 use crate::kind::Kind;
-use crate::rights::{at_home, everywhere};
+use crate::rights::{Part, at_home, everywhere};
 
 /// Resources that stand above namespaces: of them Carrel needs rights on the cluster also where it looks after one alone.
 const ABOVE: [&str; 6] =
@@ -30,24 +30,33 @@ pub(super) struct Right {
 pub(super) fn rights(home: &str, settings: &Settings) -> BTreeSet<Right> {
     let only = settings.get("namespace", "");
     let place = |resource: &str| only.filter(|_| !ABOVE.contains(&resource)).map(str::to_owned);
-    let everywhere = everywhere().into_iter().flatten().flat_map(|right| one_by_one(right, None));
-    let everywhere = everywhere
-        .filter(|right| is_needed(&right.resource, settings))
+    let parts = everywhere().into_iter().filter(|(part, _)| is_on(*part, settings));
+    let everywhere = parts
+        .flat_map(|(_, rights)| rights)
+        .flat_map(|right| one_by_one(right, None))
+        .filter(|right| is_needed(right, settings))
         .map(|right| Right { namespace: place(&right.resource), ..right });
     everywhere.chain(at_home().iter().flat_map(|right| one_by_one(right, Some(home)))).collect()
 }
 
-/// Whether controllers of these settings ask for a resource.
-fn is_needed(resource: &str, settings: &Settings) -> bool {
-    let is_on = |flag, variable| !settings.is_off(flag, variable);
-    let looks_after = |kind| settings.looks_after(kind);
-    match resource {
-        "nodes" => is_on("watch-nodes", "CARREL_WATCH_NODES"),
-        "labpolicies" | "namespaces" => is_on("lab-policies", "CARREL_LAB_POLICIES"),
-        "volumerequests" | "volumesnapshots" | "volumesnapshotcontents" => looks_after(Kind::VolumeRequest),
-        "tensorboards" => looks_after(Kind::Tensorboard),
-        "pvcviewers" => looks_after(Kind::PvcViewer),
-        "deployments" => looks_after(Kind::Tensorboard) || looks_after(Kind::PvcViewer),
+fn is_on(part: Part, settings: &Settings) -> bool {
+    match part {
+        Part::Core => true,
+        Part::Companions => settings.looks_after(Kind::Tensorboard) || settings.looks_after(Kind::PvcViewer),
+        Part::Volumes => settings.looks_after(Kind::VolumeRequest),
+        Part::Policies => !settings.is_off("lab-policies", "CARREL_LAB_POLICIES"),
+    }
+}
+
+/// Whether controllers of these settings need a right of a part that is on. Those to routes that an earlier setting made are not
+/// needed: such routes are left where they can't be listed.
+fn is_needed(right: &Right, settings: &Settings) -> bool {
+    match right.resource.as_str() {
+        "nodes" => !settings.is_off("watch-nodes", "CARREL_WATCH_NODES"),
+        // Where a policy decides is written by those alone who see all namespaces.
+        "labpolicies" => right.subresource.is_empty() || settings.get("namespace", "").is_none(),
+        "tensorboards" => settings.looks_after(Kind::Tensorboard),
+        "pvcviewers" => settings.looks_after(Kind::PvcViewer),
         "virtualservices" => routes::chosen(settings) == "istio",
         "httproutes" => routes::chosen(settings) == "gateway",
         "ingresses" => routes::chosen(settings) == "ingress",
@@ -138,11 +147,13 @@ mod tests {
     #[test]
     fn settings_that_need_fewer_rights_are_asked_for_fewer() {
         let all =
-            of(&json!({"CARREL_TENSORBOARDS": "false", "CARREL_WATCH_NODES": "false", "CARREL_ROUTING": "ingress"}));
-        for gone in ["tensorboards", "nodes", "virtualservices", "httproutes"] {
+            of(&json!({"CARREL_TENSORBOARDS": "false", "CARREL_WATCH_NODES": "false", "CARREL_ROUTING": "ingress",
+            "CARREL_VOLUME_REQUESTS": "false"}));
+        for gone in ["tensorboards", "nodes", "virtualservices", "httproutes", "volumerequests", "storageclasses"] {
             let is_it = |one: &String| one.split([' ', '.', '/']).nth(1) == Some(gone);
             assert!(!all.iter().any(is_it), "{gone}: {all:?}");
         }
+        assert!(!all.iter().any(|one| one.contains("labpolicies.carrel.dev/status")), "{all:?}");
         for there in [
             "list namespaces",
             "create deployments.apps in team",

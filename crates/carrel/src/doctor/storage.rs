@@ -35,7 +35,9 @@ pub(super) fn findings(classes: &Seen<Vec<StorageClass>>) -> Vec<Finding> {
         several => {
             let names: Vec<_> = several.iter().map(|class| class.name_any()).collect();
             let saw = format!("{} are all the default; Kubernetes takes the newest", names.join(", "));
-            vec![Finding::warning(CHECK, saw, set("NAME", "false"))]
+            let before = several.iter().any(|class| says(class, DEFAULT_BEFORE));
+            let before = if before { format!(" {DEFAULT_BEFORE}-") } else { String::new() };
+            vec![Finding::warning(CHECK, saw, set("NAME", "false") + &before)]
         }
     }
 }
@@ -88,5 +90,10 @@ mod tests {
         assert_eq!(level(vec![class("slow", "false", true, "Immediate")]), [Level::Warning], "no default");
         assert_eq!(level(vec![class("slow", "true", false, "Immediate")]), [Level::Warning, Level::Warning]);
         assert_eq!(level(Vec::new()), [Level::Problem]);
+        let mut old = class("old", "false", true, "WaitForFirstConsumer");
+        old.metadata.annotations = Some([(DEFAULT_BEFORE.to_owned(), "true".to_owned())].into());
+        assert_eq!(level(vec![old.clone()]), [Level::Ok], "as it was called before");
+        let mend = findings(&Ok(vec![well(), old])).remove(0).mend.unwrap();
+        assert!(mend.ends_with("is-default-class=false storageclass.beta.kubernetes.io/is-default-class-"), "{mend}");
     }
 }
