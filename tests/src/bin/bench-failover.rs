@@ -3,6 +3,7 @@
 //! Prints figures and asserts of times none; but it fails where a write was lost or done twice.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -10,6 +11,12 @@ use carrel_api::notebook::Notebook;
 use carrel_tests::crowd::{Count, create_all, notebook, runs};
 use carrel_tests::figures::{line, memory, number, seconds, start};
 use carrel_tests::{Audit, Controllers, Desk, Request};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Service;
+use kube::api::ListParams;
+use kube::{Resource, ResourceExt};
+use serde::de::DeserializeOwned;
 
 /// How long anything may take.
 const LIMIT: Duration = Duration::from_hours(1);
@@ -79,11 +86,13 @@ impl Failure {
             ensure!(leader.metric("carrel_leader", "")? == 0, "the one that was frozen leads beside the other");
         }
         Audit::settle().await;
-        let (children, twice) = children(&audit.of(&desk.namespace)?, how);
+        // A write of who is killed may take effect and never be answered: what is there tells what was made.
+        let children = count::<StatefulSet>(desk, how).await? + count::<Service>(desk, how).await?;
         ensure!(children == 2 * ASKED, "{children} children were made of {ASKED} notebooks");
+        let twice = written_twice(&audit.of(&desk.namespace)?, how);
         ensure!(twice.is_empty(), "written more than once: {twice:?}");
         line(&format!("leader {how}: children made, each once"), &children.to_string());
-        let notebooks = desk.api::<Notebook>().list_metadata(&kube::api::ListParams::default()).await?.items.len();
+        let notebooks = count::<Notebook>(desk, "").await?;
         ensure!(notebooks == self.running, "{notebooks} Notebooks");
         Ok(())
     }
@@ -99,8 +108,17 @@ async fn leads(controllers: &Controllers) -> Result<Instant> {
     Ok(Instant::now())
 }
 
-/// How many children of the notebooks with this prefix were written, and those that were written more than once.
-fn children(requests: &[Request], prefix: &str) -> (usize, Vec<String>) {
+/// How many objects of a kind have names with this prefix.
+async fn count<K>(desk: &Desk, prefix: &str) -> Result<usize>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+{
+    let all = desk.api::<K>().list_metadata(&ListParams::default()).await?;
+    Ok(all.iter().filter(|object| object.name_any().starts_with(prefix)).count())
+}
+
+/// The children of the notebooks with this prefix that were written more than once.
+fn written_twice(requests: &[Request], prefix: &str) -> Vec<String> {
     let mut written: BTreeMap<String, usize> = BTreeMap::new();
     let of_child = |request: &&Request| {
         let object = &request.object_ref;
@@ -113,5 +131,5 @@ fn children(requests: &[Request], prefix: &str) -> (usize, Vec<String>) {
         *written.entry(request.word()).or_default() += 1;
     }
     let twice = written.iter().filter(|(_, times)| **times > 1).map(|(word, times)| format!("{word}: {times}"));
-    (written.len(), twice.collect())
+    twice.collect()
 }
