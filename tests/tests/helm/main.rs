@@ -80,6 +80,15 @@ async fn nobody_who_works_notices_an_upgrade_or_that_carrel_leaves() -> Result<(
     busy.is_untouched().await?;
     taken.goes_back(&work).await?;
 
+    // And back to Helm, where Carrel stays for the tests that come after.
+    release.over_kustomize(&["settings.CARREL_PROBE_PERIOD=15s"])?;
+    eventually("a leader", async || {
+        ensure!(!leader()?.is_empty());
+        Ok(())
+    })
+    .await?;
+    busy.is_untouched().await?;
+
     let longest = watch.end(name)?;
     println!("of {NOTEBOOKS} servers none was away for longer than {} ms", longest.as_millis());
     ensure!(longest <= PROBE, "a server did not answer for {longest:?}");

@@ -32,19 +32,38 @@ impl Release {
 
     /// Upgrades it to the chart packed as this version, with these settings, and waits until it is ready.
     pub(crate) fn upgrade(&self, version: &str, settings: &[&str]) -> Result<()> {
-        let folder = self.packed.path().to_str().context("a path that is no text")?;
-        let chart = home::repository().join("deploy/charts/carrel");
-        let chart = chart.to_str().context("a path that is no text")?;
-        helm(&["package", chart, "--version", version, "--destination", folder])?;
-        let packed = format!("{folder}/carrel-{version}.tgz");
+        let packed = self.pack(version)?;
         let set: Vec<_> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
         let upgrade = ["upgrade", "carrel", &packed, "-n", NAMESPACE, "--reuse-values", "--wait", "--timeout=180s"];
         helm(&[&upgrade[..], &set].concat()).map(drop)
     }
 
+    /// The chart packed as this version.
+    fn pack(&self, version: &str) -> Result<String> {
+        let folder = self.packed.path().to_str().context("a path that is no text")?;
+        let chart = home::repository().join("deploy/charts/carrel");
+        let chart = chart.to_str().context("a path that is no text")?;
+        helm(&["package", chart, "--version", version, "--destination", folder])?;
+        Ok(format!("{folder}/carrel-{version}.tgz"))
+    }
+
+    /// Installs the same image over what kustomize made, with these settings, and waits until it is ready.
+    pub(crate) fn over_kustomize(&self, settings: &[&str]) -> Result<()> {
+        let (packed, (name, tag)) = (self.pack("0.1.0")?, self.name_and_tag()?);
+        let image = [format!("image.repository={name}"), format!("image.tag={tag}")];
+        let set: Vec<_> = image.iter().map(String::as_str).chain(settings.iter().copied()).collect();
+        let set: Vec<_> = set.into_iter().flat_map(|value| ["--set", value]).collect();
+        let over = ["--take-ownership", "--force-conflicts", "--wait", "--timeout=180s"];
+        helm(&[&["install", "carrel", &packed, "-n", NAMESPACE], &over[..], &set].concat()).map(drop)
+    }
+
+    fn name_and_tag(&self) -> Result<(&str, &str)> {
+        self.image.rsplit_once(':').context("an image without a tag")
+    }
+
     /// Installs the same image by kustomize.
     pub(crate) fn by_kustomize(&self) -> Result<()> {
-        let (name, tag) = self.image.rsplit_once(':').context("an image without a tag")?;
+        let (name, tag) = self.name_and_tag()?;
         // Kustomize reads no folder outside of the one that it is given but by a path from there.
         let folder = tempfile::tempdir_in(home::repository().join("target"))?;
         let kustomization = format!(

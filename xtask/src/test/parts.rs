@@ -142,6 +142,9 @@ fn tool(name: &str, version: &str, features: &[&str]) -> Result<PathBuf> {
 /// The tests that cordon the only node.
 const DRAIN: &str = "drain::";
 
+/// The tests on a real node that mostly wait, or that need nothing of Carrel.
+const LONG_ON_NODES: [&str; 3] = [DRAIN, "activity::", "crash::"];
+
 /// Has the demo's Carrel ask servers more often than each minute, as its admin would.
 fn probe_often(scene: &Scene) -> Result<()> {
     let ours = ["-n", "carrel-system"];
@@ -175,6 +178,11 @@ pub(super) fn node(scene: &Scene, tally: &mut Tally) {
         if tally.command("the demo again, by Helm", &mut scene.xtask(&by_helm)) {
             let arguments = ["--test", "helm", "--", "--nocapture"];
             tally.tests("an upgrade and a way out", cargo_test(&arguments).envs(scene.environment("demo")));
+            // Its last scene leaves Carrel there. Without the tests that wait for minutes, which ran after kustomize.
+            let long = LONG_ON_NODES.iter().flat_map(|test| ["--skip", test]);
+            let arguments: Vec<_> =
+                ["--test", "node", "--", "--nocapture", "--test-threads=8"].into_iter().chain(long).collect();
+            tally.tests("notebooks on a real node, by Helm", cargo_test(&arguments).envs(scene.environment("demo")));
         }
     }
     tally.command("the demo's end, again", &mut scene.xtask(&["demo", "--down"]));
