@@ -4,15 +4,17 @@
 //! counted as skipped, never passed.
 
 mod book;
+mod checkers;
 mod parts;
 mod scene;
 mod tally;
 
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 use crate::progress::words;
+use checkers::Checkers;
 use scene::Scene;
 use tally::Tally;
 
@@ -30,18 +32,21 @@ pub struct Arguments {
 
 /// Runs the parts one after the other; a part that fails does not keep the next from running.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let started = Instant::now();
+    let (started, yes) = (Instant::now(), arguments.yes);
     let mut tally = Tally::default();
-    let scene = Scene::set(arguments.yes)?;
+    let scene = Scene::set(yes)?;
     parts::check(&mut tally);
     parts::unit(&mut tally, arguments.fast);
     parts::deployment(&scene, &mut tally);
     parts::apiserver(&scene, &mut tally, arguments.fast);
     if !arguments.fast {
-        parts::dependencies(&mut tally);
-        parts::book(&mut tally);
-        parts::workflows(&scene, &mut tally);
+        // The tests on nodes mostly wait, and leave processors to the builds.
+        let checkers = std::thread::spawn(move || Checkers::build(yes));
         parts::node(&scene, &mut tally);
+        match checkers.join() {
+            Ok(checkers) => checkers.check(&mut tally),
+            Err(_) => drop(tally.check("the checkers", || bail!("building them panicked"))),
+        }
     }
     let cleared = scene.clear();
     tally.check("clean up", || cleared);

@@ -1,11 +1,9 @@
 //! The parts of the test run, in the order in which a mistake is cheapest to find.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Result, ensure};
 
-use super::book;
 use super::scene::Scene;
 use super::tally::Tally;
 use crate::cluster::Nodes;
@@ -13,15 +11,11 @@ use crate::home;
 use crate::packages;
 use crate::programs;
 
-/// The versions that CI checks with; others may know other rules.
-const CARGO_DENY: &str = "0.20.2";
-const MDBOOK: &str = "0.5.4";
-
 /// The cluster of the tests that need no containers. Fake nodes take 500 pods each.
 const FAKE: &str = "api";
 const FAKE_NODES: u32 = 4;
 
-fn cargo(arguments: &[&str]) -> Command {
+pub(super) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).current_dir(home::repository());
     // Set by the cargo that runs xtask, for xtask's own package.
@@ -91,52 +85,6 @@ pub(super) fn apiserver(scene: &Scene, tally: &mut Tally, fast: bool) {
         tally.tests("rights", cargo_test(&["--test", "rights"]).envs(scene.environment(FAKE)));
     }
     tally.command("the end of the cluster", &mut scene.xtask(&["cluster", "down", "--name", FAKE]));
-}
-
-/// Licences, sources and bans of what we depend on.
-pub(super) fn dependencies(tally: &mut Tally) {
-    tally.check("dependencies", || {
-        let deny = tool("cargo-deny", CARGO_DENY, &[])?;
-        let arguments = ["--workspace", "check", "bans", "licenses", "sources"];
-        let status = Command::new(deny).args(arguments).current_dir(home::repository()).status()?;
-        ensure!(status.success(), "cargo deny: {status}");
-        Ok(())
-    });
-}
-
-/// The docs as a book.
-pub(super) fn book(tally: &mut Tally) {
-    // Without its web server, which nobody needs here.
-    tally.check("the book", || book::build(&tool("mdbook", MDBOOK, &["--no-default-features", "--features=search"])?));
-}
-
-/// What the world's CI is told to do, as far as that can be checked without it.
-pub(super) fn workflows(scene: &Scene, tally: &mut Tally) {
-    tally.check("workflows", || {
-        // Without the checkers of shell and Python that it would call: not each machine has them, or the same.
-        let arguments = ["-shellcheck=", "-pyflakes="];
-        let actionlint = programs::actionlint(scene.yes)?;
-        let status = Command::new(actionlint).args(arguments).current_dir(home::repository()).status()?;
-        ensure!(status.success(), "actionlint: {status}");
-        Ok(())
-    });
-}
-
-/// Builds a program of crates.io once, not optimized, as it runs for seconds and is built for minutes; the build is kept beside the cluster's programs.
-fn tool(name: &str, version: &str, features: &[&str]) -> Result<PathBuf> {
-    let root = home::home()?.join("tools").join(format!("{name}-{version}"));
-    let tool = root.join("bin").join(name);
-    if !tool.exists() {
-        let _lock = home::Lock::take(name)?;
-        let step = crate::progress::Step::start(&format!("building {name}"));
-        let mut build = cargo(&["install", name, "--locked", "--debug", "--quiet", "--version", version, "--root"]);
-        let build = build.arg(&root).args(features).env("CARGO_TARGET_DIR", root.join("target"));
-        let status = build.status()?;
-        ensure!(status.success(), "cargo install {name}: {status}");
-        std::fs::remove_dir_all(root.join("target"))?;
-        step.done();
-    }
-    Ok(tool)
 }
 
 /// The tests that cordon the only node.
