@@ -1,10 +1,10 @@
 //! `cargo xtask bench`: figures, from the binary that users run. Nothing is asserted of a time.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::cargo::cargo;
 use crate::cluster::{Cluster, Nodes, Options};
 use crate::home;
 use crate::images;
@@ -114,12 +114,9 @@ impl Measure {
     fn run(self, cluster: &Cluster, binary: &Path) -> Result<()> {
         let crds = cluster.kubectl().args(["apply", "-k", "deploy/crds"]).current_dir(home::repository()).output()?;
         ensure!(crds.status.success(), "the CRDs can't be applied: {}", String::from_utf8_lossy(&crds.stderr));
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let status = Command::new(cargo)
-            .args(["run", "--quiet", "--package=carrel-tests", "--bin", self.program])
+        let status = cargo(&["run", "--quiet", "--package=carrel-tests", "--bin", self.program])
             // As fast a client as the one it is compared with.
             .args(images::static_release()?)
-            .current_dir(home::repository())
             .envs(self.told)
             .env("CARREL_BINARY", binary)
             .env("KUBECTL", home::home()?.join("bin/kubectl"))

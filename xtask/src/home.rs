@@ -90,10 +90,6 @@ pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// How cargo is told to build all binaries: with the tests, whose features of crates they share then. Without, each crate that
-/// has others would be built once more.
-pub(crate) const BUILD: [&str; 5] = ["build", "--quiet", "--workspace", "--bins", "--tests"];
-
 /// The binary `carrel` of the same build as this one.
 pub fn carrel() -> Result<PathBuf> {
     let own = std::env::current_exe().context("cannot find the binary of xtask")?;

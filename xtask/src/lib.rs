@@ -1,6 +1,7 @@
 //! What a developer of Carrel runs: local clusters, images, and what is built on them.
 
 pub mod bench;
+mod cargo;
 pub mod cluster;
 pub mod code_server;
 pub mod demo;

@@ -15,6 +15,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use crate::cargo::{BUILD, cargo};
 use crate::cluster::{Cluster, Nodes, Options};
 use crate::home;
 use crate::progress::Step;
@@ -104,9 +105,7 @@ fn printed() -> Result<BTreeMap<PathBuf, String>> {
 /// What a subcommand of carrel prints. Built anew, as the binary holds the schemas.
 fn carrel(subcommand: &str) -> Result<String> {
     let step = Step::start(&format!("building carrel for its {subcommand}"));
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built =
-        Command::new(cargo).args(home::BUILD).current_dir(home::repository()).status().context("cannot run cargo")?;
+    let built = cargo(&BUILD).status().context("cannot run cargo")?;
     ensure!(built.success(), "carrel does not build");
     let output = Command::new(home::carrel()?).arg(subcommand).output().context("cannot run carrel")?;
     ensure!(output.status.success(), "carrel {subcommand}:\n{}", String::from_utf8_lossy(&output.stderr).trim());

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::pack::Layer;
 use super::store::Store;
+use crate::cargo::cargo;
 use crate::home::{Lock, repository};
 use crate::progress::Step;
 
@@ -69,11 +70,8 @@ pub(crate) fn static_release() -> Result<Vec<String>> {
 
 /// Compiles it with glibc inside, which needs no other target than the machine's own, and resolves cluster names.
 fn binary(step: &Step) -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut child = Command::new(cargo)
-        .args(["build", "--package=carrel", "--message-format=json"])
+    let mut child = cargo(&["build", "--package=carrel", "--message-format=json"])
         .args(static_release()?)
-        .current_dir(repository())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -6,8 +6,8 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 
 use super::book;
-use super::parts::cargo;
 use super::tally::Tally;
+use crate::cargo::cargo;
 use crate::home;
 use crate::programs;
 use crate::progress::Step;

@@ -6,26 +6,14 @@ use anyhow::{Result, ensure};
 
 use super::scene::Scene;
 use super::tally::Tally;
+use crate::cargo::{BUILD, cargo};
 use crate::cluster::Nodes;
-use crate::home;
 use crate::packages;
 use crate::programs;
 
 /// The cluster of the tests that need no containers. Fake nodes take 500 pods each.
 const FAKE: &str = "api";
 const FAKE_NODES: u32 = 4;
-
-pub(super) fn cargo(arguments: &[&str]) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(arguments).current_dir(home::repository());
-    // Set by the cargo that runs xtask, for xtask's own package.
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR" {
-            command.env_remove(name);
-        }
-    }
-    command
-}
 
 /// `cargo test` for the whole workspace, so that every part shares one build.
 fn cargo_test(arguments: &[&str]) -> Command {
@@ -69,7 +57,7 @@ pub(super) fn apiserver(scene: &Scene, tally: &mut Tally, fast: bool) {
         return;
     }
     tally.command("the CRDs by plain kubectl apply", &mut scene.kubectl(FAKE, &["apply", "-k", "deploy/crds"]));
-    tally.command("the binary", cargo(&home::BUILD).arg("--locked"));
+    tally.command("the binary", cargo(&BUILD).arg("--locked"));
     tally.command("generated files", &mut scene.xtask(&["generate", "--check"]));
     // They mostly wait for the cluster, so there may be more of them than processors.
     let mut arguments = vec!["--test", "apiserver", "--", "--test-threads=16"];

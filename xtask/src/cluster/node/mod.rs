@@ -17,9 +17,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::cargo::cargo;
 use crate::cluster::Settings;
 use crate::cluster::processes::{self, MARK, last_words, wait_for};
-use crate::home::repository;
 
 /// What process 1 is asked for; the caller of xtask has no use for it.
 #[derive(Debug, clap::Subcommand)]
@@ -146,9 +146,7 @@ fn copy_executable(dir: &Path) -> Result<PathBuf> {
 }
 
 fn build_xtask() -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "--package=xtask", "--message-format=json"]).current_dir(repository());
+    let mut build = cargo(&["build", "--quiet", "--package=xtask", "--message-format=json"]);
     let answer = build.stdin(Stdio::null()).output().context("cannot run cargo")?;
     let messages = String::from_utf8_lossy(&answer.stdout);
     let executable = messages.lines().filter_map(|line| {
