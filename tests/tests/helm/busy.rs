@@ -11,7 +11,7 @@ use carrel_tests::{Desk, within};
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::ResourceExt;
-use kube::api::ListParams;
+use kube::api::{DeleteParams, ListParams};
 use xtask::jupyter::Server;
 
 /// The image with JupyterLab that the local cluster has.
@@ -19,6 +19,9 @@ pub(crate) const JUPYTER: &str = "localhost/jupyter:4.6";
 
 /// For all of them to start on a machine with two processors.
 const START: Duration = Duration::from_mins(10);
+
+/// For all of them to end on such a machine.
+const END: Duration = Duration::from_mins(5);
 
 /// Notebooks of one namespace, and their pods as they were when all kernels worked.
 pub(crate) struct Busy {
@@ -69,6 +72,18 @@ impl Busy {
         let all: BTreeMap<_, _> = services.into_iter().filter_map(address).collect();
         ensure!(all.len() == self.names.len(), "{all:?}");
         Ok(all)
+    }
+
+    /// Has all of them end, and waits for it: twenty pods that end are in the way of what starts after.
+    pub(crate) async fn leave(self) -> Result<()> {
+        let all = ListParams::default();
+        self.desk.api::<Notebook>().delete_collection(&DeleteParams::background(), &all).await?;
+        within(END, "the end of all pods", async || {
+            let left = self.desk.api::<Pod>().list_metadata(&all).await?.items.len();
+            ensure!(left == 0, "{left} pods are there yet");
+            Ok(())
+        })
+        .await
     }
 
     /// The uid of each pod with how often its containers were restarted.
