@@ -53,6 +53,12 @@ impl Kind {
         }
     }
 
+    /// The name of its CRD.
+    pub(crate) fn crd(self) -> String {
+        let ApiResource { plural, group, .. } = self.resource();
+        format!("{plural}.{group}")
+    }
+
     /// The objects of the kind in a namespace.
     pub(crate) fn api(self, client: &Client, namespace: &str) -> Api<DynamicObject> {
         Api::namespaced_with(client.clone(), namespace, &self.resource())

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::finding::{Finding, Seen};
 use super::schema::{Differences, differences};
 use super::settings::Settings;
+use crate::kind::Kind;
 
 const CHECK: &str = "crds";
 
@@ -15,13 +16,8 @@ const APPLY: &str = "carrel crds | kubectl apply -f -";
 /// Fields that are told at most.
 const MANY: usize = 3;
 
-/// Kinds that an admin may do without: the CRD, the flag and the variable.
-const OPTIONAL: &[(&str, &str, &str)] = &[
-    ("volumerequests.carrel.dev", "volume-requests", "CARREL_VOLUME_REQUESTS"),
-    ("tensorboards.tensorboard.kubeflow.org", "tensorboards", "CARREL_TENSORBOARDS"),
-    ("pvcviewers.kubeflow.org", "pvc-viewers", "CARREL_PVC_VIEWERS"),
-    ("labpolicies.carrel.dev", "lab-policies", "CARREL_LAB_POLICIES"),
-];
+/// The CRD of policies, which are no kind that commands name.
+const LAB_POLICIES: &str = "labpolicies.carrel.dev";
 
 /// The CRDs that are looked for, by name: as the cluster has each.
 pub(super) type Definitions = BTreeMap<String, Seen<Option<Value>>>;
@@ -30,7 +26,7 @@ pub(super) fn findings(definitions: &Definitions, settings: &Settings) -> Vec<Fi
     let ours = carrel_api::crds();
     let of = |crd: &Value| {
         let name = name(crd);
-        let is_off = OPTIONAL.iter().any(|(crd, flag, variable)| *crd == name && settings.is_off(flag, variable));
+        let is_off = !is_asked_for(name, settings);
         match definitions.get(name)? {
             Err(unread) => Some(Finding::unread(CHECK, unread)),
             Ok(None) if is_off => Some(Finding::ok(CHECK, format!("{name} is missing, and not asked for"))),
@@ -41,6 +37,14 @@ pub(super) fn findings(definitions: &Definitions, settings: &Settings) -> Vec<Fi
         }
     };
     ours.iter().filter_map(of).collect()
+}
+
+/// Whether an admin has not chosen to do without the kind of a CRD.
+fn is_asked_for(name: &str, settings: &Settings) -> bool {
+    if name == LAB_POLICIES {
+        return settings.follows_policies();
+    }
+    Kind::ALL.into_iter().find(|kind| kind.crd() == name).is_none_or(|kind| settings.looks_after(kind))
 }
 
 /// The name of a CRD.
@@ -179,6 +183,21 @@ mod tests {
                 json!(1);
         });
         assert!(other.saw.contains("it has other rules for .spec"), "{}", other.saw);
+    }
+
+    #[test]
+    fn each_switch_does_without_its_kind() {
+        for (variable, crd) in [
+            ("CARREL_VOLUME_REQUESTS", "volumerequests.carrel.dev"),
+            ("CARREL_TENSORBOARDS", "tensorboards.tensorboard.kubeflow.org"),
+            ("CARREL_PVC_VIEWERS", "pvcviewers.kubeflow.org"),
+            ("CARREL_LAB_POLICIES", LAB_POLICIES),
+        ] {
+            let config = serde_json::from_value(json!({"metadata": {}, "data": {variable: "false"}})).unwrap();
+            let found = findings(&there(), &Settings::of(&[config], None));
+            let off: Vec<_> = found.iter().filter(|one| one.saw.ends_with("is there, and not asked for")).collect();
+            assert!(off.len() == 1 && off[0].saw.starts_with(crd), "{variable}: {found:?}");
+        }
     }
 
     #[test]

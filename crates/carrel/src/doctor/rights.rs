@@ -44,7 +44,7 @@ fn is_on(part: Part, settings: &Settings) -> bool {
         Part::Core => true,
         Part::Companions => settings.looks_after(Kind::Tensorboard) || settings.looks_after(Kind::PvcViewer),
         Part::Volumes => settings.looks_after(Kind::VolumeRequest),
-        Part::Policies => !settings.is_off("lab-policies", "CARREL_LAB_POLICIES"),
+        Part::Policies => settings.follows_policies(),
     }
 }
 

@@ -48,7 +48,7 @@ impl Settings {
         self.get(flag, variable) == Some("false")
     }
 
-    /// Whether the servers of a kind are looked after.
+    /// Whether the objects of a kind are looked after.
     pub(crate) fn looks_after(&self, kind: Kind) -> bool {
         match kind {
             Kind::Notebook => true,
@@ -56,6 +56,11 @@ impl Settings {
             Kind::PvcViewer => !self.is_off("pvc-viewers", "CARREL_PVC_VIEWERS"),
             Kind::VolumeRequest => !self.is_off("volume-requests", "CARREL_VOLUME_REQUESTS"),
         }
+    }
+
+    /// Whether `LabPolicies` hold.
+    pub(crate) fn follows_policies(&self) -> bool {
+        !self.is_off("lab-policies", "CARREL_LAB_POLICIES")
     }
 }
 

@@ -83,12 +83,11 @@ impl Found {
 }
 
 async fn object(client: &Client, target: &Target, namespace: &str) -> Result<DynamicObject, WhyError> {
-    let plural = || format!("{}.{}", target.kind.resource().plural, target.kind.resource().group);
     match target.kind.api(client, namespace).get(&target.name).await {
         Ok(object) => Ok(object),
         Err(error) if is_missing(&error) => Err(missing(client, target, namespace).await),
         Err(kube::Error::Api(status)) if status.is_forbidden() => Err(WhyError::Forbidden {
-            plural: plural(),
+            plural: target.kind.crd(),
             namespace: namespace.to_owned(),
             message: status.message.clone(),
         }),
@@ -105,8 +104,7 @@ async fn missing(client: &Client, target: &Target, namespace: &str) -> WhyError 
     let resource = kind.resource();
     let names = match kind.api(client, namespace).list_metadata(&ListParams::default()).await {
         Err(error) if is_missing(&error) => {
-            let plural = format!("{}.{}", resource.plural, resource.group);
-            return WhyError::NoKind { kind: kind.as_str(), plural };
+            return WhyError::NoKind { kind: kind.as_str(), plural: kind.crd() };
         }
         listed => listed.ok().map(|list| list.iter().map(ResourceExt::name_any).collect()),
     };
