@@ -53,7 +53,7 @@ pub(crate) enum DoctorError {
     #[error("the API server does not answer: {0}; is it the right cluster, and does it take these credentials?")]
     Unreachable(Box<kube::Error>),
     #[error(
-        "nothing of Carrel's could be looked at; the findings say why, where it is rights run carrel doctor as an admin of the cluster"
+        "nothing of Carrel's could be looked at, as the findings say; run carrel doctor as an admin of the cluster"
     )]
     Blind,
     #[error("can't write the findings: {0}")]
